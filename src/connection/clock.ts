@@ -1,0 +1,16 @@
+/**
+ * Time, as a port: everything in fetch-sock that waits asks this and nothing else, so that tests can drive it by hand.
+ */
+
+/** What `setTimeout` of a clock returns; opaque. */
+export type TimerHandle = unknown
+
+export interface Clock {
+  /** Milliseconds on a monotonic scale. */
+  now(): number
+  /** Calls back once after `delay` milliseconds. Never keeps the process alive. */
+  setTimeout(callback: () => void, delay: number): TimerHandle
+  clearTimeout(timer: TimerHandle): void
+  /** Calls back once when the current turn and its microtasks are over, before further I/O where the runtime can. */
+  afterTurn(callback: () => void): void
+}

@@ -1,0 +1,37 @@
+/**
+ * The upgrader port: how a request becomes a connection on one runtime.
+ *
+ * A raw server puts an `Upgrader` for the request into `env` under `UPGRADER`; on a hosted runtime
+ * `hosted-upgrader.ts` finds one. `new Response(null, { status: 101 })` cannot be built everywhere, and middleware may
+ * rebuild a response, so the intent to upgrade lives in the upgrader and never in the identity of a `Response`.
+ */
+import type { Capabilities, Connection } from '../connection/connection.ts'
+import type { ResolvedConnectionOptions } from '../connection/options.ts'
+
+/** Key under which a raw server leaves the request's upgrader in Hono's `env`. */
+export const UPGRADER: unique symbol = Symbol.for('fetch-sock.upgrader') as never
+
+/** What admission decided. */
+export interface Acceptance {
+  /** The subprotocol chosen, one that the client offered, or `undefined` for none. */
+  readonly subprotocol: string | undefined
+  readonly options: ResolvedConnectionOptions
+}
+
+export interface Upgrade {
+  /**
+   * What to hand back through the middleware: status 101. The upgrade happens when the response that comes out of the
+   * application still has status 101; any other is sent in its place.
+   */
+  readonly response: Response
+  /** The open connection, or `null` when the request never became one: refused later, or the peer left. */
+  readonly opened: Promise<Connection | null>
+}
+
+export interface Upgrader {
+  /** As `Connection.mode`. */
+  readonly mode: string
+  readonly capabilities: Capabilities
+  /** Takes the request. Called once per request, after every check has passed. */
+  upgrade(request: Request, acceptance: Acceptance): Upgrade
+}
