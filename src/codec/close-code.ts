@@ -39,7 +39,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]
 export const MAX_CONTROL_PAYLOAD = 125
 
 /** §5.5.1: what the two bytes of the code leave for the reason, in bytes of UTF-8. */
-export const MAX_CLOSE_REASON = MAX_CONTROL_PAYLOAD - 2
+export const MAX_CLOSE_REASON: number = MAX_CONTROL_PAYLOAD - 2
 
 /**
  * Whether a code may stand in a Close frame, sent or received.

@@ -34,7 +34,7 @@ export const VIOLATIONS = {
   COMPRESSED_CONTROL: [1002, 'RFC 7692 §6.1', 'set RSV1 on a control frame'],
   COMPRESSED_CONTINUATION: [1002, 'RFC 7692 §6.1', 'set RSV1 on a continuation frame'],
   EXTENSION_REFUSED: [1002, 'RFC 6455 §9', 'sent what a negotiated extension refuses'],
-} as const satisfies Record<string, readonly [number, string, string]>
+} as const
 
 export type Violation = keyof typeof VIOLATIONS
 
