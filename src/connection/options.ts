@@ -4,6 +4,7 @@
  * The table at the end is what checks options at the call and what docs/security.md is made of. All limits are on by
  * default; unlimited is spelled `Infinity`.
  */
+import { checkOptions, type Defaults, defaultsOf, type NumberRule, type OptionTable } from './option-table.ts'
 
 /** What to do with a message for a peer that does not read (`sendPolicy`). */
 export type SendPolicy = 'wait' | 'close' | 'drop'
@@ -77,3 +78,143 @@ export interface ConnectionOptions {
 /** Connection options with every default filled in. */
 export type ResolvedConnectionOptions = Required<Omit<ConnectionOptions, 'onPing' | 'onPong'>> &
   Pick<ConnectionOptions, 'onPing' | 'onPong'>
+
+const bytes = {
+  kind: 'number',
+  unit: 'bytes',
+  min: 1,
+  max: Number.MAX_SAFE_INTEGER,
+  integer: true,
+  unlimited: true,
+} as const
+/** A runtime's timer takes at most 2^31 - 1 milliseconds: beyond it fires at once. */
+const milliseconds = {
+  kind: 'number',
+  unit: 'milliseconds',
+  min: 1,
+  max: 2_147_483_647,
+  integer: false,
+  unlimited: true,
+} as const
+
+function count(unit: string): Omit<NumberRule, 'default' | 'doc'> {
+  return { kind: 'number', unit, min: 1, max: Number.MAX_SAFE_INTEGER, integer: true, unlimited: true }
+}
+
+function within(unit: string, min: number, max: number): Omit<NumberRule, 'default' | 'doc'> {
+  return { kind: 'number', unit, min, max, integer: true, unlimited: false }
+}
+
+/** Every parameter of permessage-deflate: unit, range, default. */
+export const DEFLATE_OPTIONS: OptionTable<DeflateOptions> = {
+  serverNoContextTakeover: {
+    kind: 'flag',
+    default: true,
+    doc: 'Keep no context between messages that the server sends.',
+  },
+  clientNoContextTakeover: {
+    kind: 'flag',
+    default: true,
+    doc: 'Ask the client to keep no context between messages that it sends.',
+  },
+  serverMaxWindowBits: {
+    ...within('bits', 9, 15),
+    default: 15,
+    doc: "Window of the server's compressor, as a power of two.",
+  },
+  clientMaxWindowBits: {
+    ...within('bits', 8, 15),
+    default: 15,
+    doc: "Window of the client's compressor, as a power of two, asked for when the client lets us.",
+  },
+  level: { ...within('zlib levels', 0, 9), default: 6, doc: 'How hard zlib tries.' },
+  memLevel: { ...within('zlib memory levels', 1, 9), default: 8, doc: 'How much memory zlib takes to compress.' },
+  threshold: { ...bytes, min: 0, default: 128, doc: 'Messages shorter than this are sent as they are.' },
+}
+
+/** Every option of a connection: unit, range, default. */
+export const CONNECTION_OPTIONS: OptionTable<ConnectionOptions> = {
+  maxMessageSize: {
+    ...bytes,
+    default: 1_048_576,
+    doc: 'Largest message that is received, after decompression; a longer one fails the connection with 1009.',
+  },
+  maxFragments: {
+    ...count('fragments'),
+    default: 131_072,
+    doc: 'Most fragments that a message may have; one more fails the connection with 1008.',
+  },
+  inboxMessages: {
+    ...count('messages'),
+    default: 16,
+    doc: 'Unread messages from which the socket is paused.',
+  },
+  inboxBytes: { ...bytes, default: 65_536, doc: 'Unread bytes from which the socket is paused.' },
+  highWaterMark: { ...bytes, default: 65_536, doc: 'Unsent bytes above which `send` waits.' },
+  maxBufferedAmount: {
+    ...bytes,
+    default: 16_777_216,
+    doc: 'Unsent bytes above which a further message is refused and the connection closed with 1013.',
+  },
+  sendPolicy: {
+    kind: 'choice',
+    choices: ['wait', 'close', 'drop'],
+    default: 'wait',
+    doc: 'What `send` does above `highWaterMark`: wait, close the connection with 1013, or drop the message.',
+  },
+  pingInterval: { ...milliseconds, default: 20_000, doc: 'Time between pings.' },
+  pongTimeout: {
+    ...milliseconds,
+    default: 20_000,
+    doc: 'Time after a ping within which any byte must arrive, else the connection fails with 1006.',
+  },
+  idleTimeout: {
+    ...milliseconds,
+    default: Number.POSITIVE_INFINITY,
+    doc: 'Time without a message in either direction after which we close with 1001.',
+  },
+  maxLifetime: {
+    ...milliseconds,
+    default: Number.POSITIVE_INFINITY,
+    doc: 'Time after which we close with 1001, whatever happens.',
+  },
+  closeTimeout: {
+    ...milliseconds,
+    min: 0,
+    default: 10_000,
+    doc: "Time that our Close waits for the peer's before the transport is dropped.",
+  },
+  permessageDeflate: {
+    kind: 'detail',
+    options: DEFLATE_OPTIONS,
+    default: false,
+    doc: 'permessage-deflate (RFC 7692): `true` for its defaults, or its parameters.',
+  },
+  onPing: { kind: 'function', default: undefined, doc: 'Called with the payload of every Ping received.' },
+  onPong: { kind: 'function', default: undefined, doc: 'Called with the payload of every Pong received.' },
+}
+
+const DEFAULTS: Defaults<ConnectionOptions> = defaultsOf(CONNECTION_OPTIONS)
+
+/**
+ * Merges options over the defaults. Later layers win; `undefined` does not override. An object of
+ * `permessageDeflate` replaces an earlier one as a whole.
+ *
+ * @throws {TypeError} for an unknown option or a value of the wrong type
+ * @throws {RangeError} for a value out of range, or a `highWaterMark` above `maxBufferedAmount`
+ */
+export function resolveConnectionOptions(...layers: (ConnectionOptions | undefined)[]): ResolvedConnectionOptions {
+  const resolved: Record<string, unknown> = { ...DEFAULTS }
+  for (const layer of layers) {
+    if (layer === undefined) continue
+    checkOptions(CONNECTION_OPTIONS, layer)
+    for (const [name, value] of Object.entries(layer)) if (value !== undefined) resolved[name] = value
+  }
+  const options = resolved as unknown as ResolvedConnectionOptions
+  if (options.highWaterMark > options.maxBufferedAmount) {
+    throw new RangeError(
+      `highWaterMark (${options.highWaterMark} bytes) must not exceed maxBufferedAmount (${options.maxBufferedAmount} bytes)`,
+    )
+  }
+  return options
+}
