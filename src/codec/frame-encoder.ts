@@ -1,0 +1,257 @@
+/**
+ * Frame encoder: payloads in, bytes for the wire out (RFC 6455 §5.2, §5.3).
+ *
+ * Frames are written one after the other into a slab of memory that all connections share, so that a batch of them is
+ * one range of bytes and costs one write. Large payloads of a server are passed on where they lie.
+ */
+import { Buffer } from 'node:buffer'
+import type { Role } from './event.ts'
+import { randomMaskingKey, unmask, wordsOf } from './mask.ts'
+import { type StringBuffer, stringBuffer } from './utf8.ts'
+
+/** Bytes of one slab. Batches are a few KiB, so most slabs serve many of them. */
+const SLAB_SIZE = 1 << 18
+
+/** Payloads from this length on, in bytes, get memory of their own instead of a place in the slab. */
+export const LARGE_PAYLOAD: number = 1 << 14
+
+const MAX_HEADER = 14
+const FIN = 0x80
+const MASK = 0x80
+
+/** The slab in use by every encoder, and how far it is written. */
+let slab: StringBuffer = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
+let slabWords: Int32Array = wordsOf(slab)
+let slabEnd = 0
+
+const NO_SLAB: StringBuffer = stringBuffer(new Uint8Array(0))
+
+/** Makes room for `size` bytes in one piece. */
+function reserve(size: number): void {
+  if (slabEnd + size <= SLAB_SIZE) return
+  slab = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
+  slabWords = wordsOf(slab)
+  slabEnd = 0
+}
+
+/** Writes the header but for the key. Returns its size. §5.2: the shortest form of the length is the only one. */
+function writeHeader(target: Uint8Array, at: number, firstByte: number, length: number, mask: number): number {
+  target[at] = firstByte
+  if (length < 126) {
+    target[at + 1] = mask | length
+    return 2
+  }
+  if (length < 65536) {
+    target[at + 1] = mask | 126
+    target[at + 2] = length >>> 8
+    target[at + 3] = length
+    return 4
+  }
+  target[at + 1] = mask | 127
+  const high = Math.floor(length / 0x1_0000_0000)
+  target[at + 2] = high >>> 24
+  target[at + 3] = high >>> 16
+  target[at + 4] = high >>> 8
+  target[at + 5] = high
+  target[at + 6] = length >>> 24
+  target[at + 7] = length >>> 16
+  target[at + 8] = length >>> 8
+  target[at + 9] = length
+  return 10
+}
+
+function headerSize(length: number): number {
+  return length < 126 ? 2 : length < 65536 ? 4 : 10
+}
+
+function writeKey(target: Uint8Array, at: number, key: number): void {
+  target[at] = key
+  target[at + 1] = key >>> 8
+  target[at + 2] = key >>> 16
+  target[at + 3] = key >>> 24
+}
+
+/**
+ * Writes text as UTF-8 (a lone surrogate becomes U+FFFD) at `at`. Returns its length in bytes.
+ *
+ * Short ASCII is the common case and is written by a loop: the call into the runtime costs more than 40 characters do.
+ */
+function writeText(target: StringBuffer, at: number, text: string): number {
+  const length = text.length
+  if (length > SHORT_TEXT) return target.utf8Write(text, at)
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit > 0x7f) return target.utf8Write(text, at)
+    target[at + i] = unit
+  }
+  return length
+}
+
+const SHORT_TEXT = 40
+
+/** A complete unmasked frame in memory of its own, for writing it to many connections. */
+export function encodeFrame(opcode: number, payload: string | Uint8Array, fin: boolean, rsv: number): Uint8Array {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+  const size = headerSize(bytes.length)
+  const frame = Buffer.allocUnsafeSlow(size + bytes.length)
+  writeHeader(frame, 0, (fin ? FIN : 0) | rsv | opcode, bytes.length, 0)
+  frame.set(bytes, size)
+  return frame
+}
+
+/**
+ * Gives a range that `takeRange` returned back to the slab, when nobody has written behind it.
+ *
+ * Only for a range that has left for good. It keeps a busy server within one slab that stays in the cache, where it
+ * would otherwise take a new one every few thousand messages.
+ */
+export function giveBack(range: Uint8Array): void {
+  if (range.buffer === slab.buffer && range.byteOffset + range.length === slabEnd) slabEnd = range.byteOffset
+}
+
+export class FrameEncoder {
+  readonly #mask: number
+  /** Finished pieces, in order, and the range of the slab that is still growing after them. */
+  #pieces: Uint8Array[] = []
+  #slab: StringBuffer = NO_SLAB
+  #start = 0
+  #end = 0
+  #pending = 0
+
+  constructor(role: Role) {
+    this.#mask = role === 'client' ? MASK : 0
+  }
+
+  /** Bytes encoded and not yet taken. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** Encodes one frame of text. */
+  text(opcode: number, text: string, fin: boolean): void {
+    // A UTF-16 code unit is at most three bytes of UTF-8.
+    if (text.length * 3 > LARGE_PAYLOAD) {
+      this.#largeText(opcode, text, fin)
+      return
+    }
+    reserve(MAX_HEADER + text.length * 3)
+    const start = slabEnd
+    const keySize = this.#mask === 0 ? 0 : 4
+    const guess = headerSize(text.length) + keySize
+    const length = writeText(slab, start + guess, text)
+    const size = headerSize(length) + keySize
+    if (size !== guess) slab.copyWithin(start + size, start + guess, start + guess + length)
+    this.#finish(start, (fin ? FIN : 0) | opcode, length, size)
+  }
+
+  /** Encodes one frame of bytes. On a server, payloads of `LARGE_PAYLOAD` and more are not copied. */
+  bytes(opcode: number, payload: Uint8Array, fin: boolean, rsv: number): void {
+    const length = payload.length
+    const firstByte = (fin ? FIN : 0) | rsv | opcode
+    if (length >= LARGE_PAYLOAD) {
+      if (this.#mask === 0) this.#large(firstByte, payload)
+      else this.#large(firstByte, Buffer.from(payload))
+      return
+    }
+    reserve(MAX_HEADER + length)
+    const start = slabEnd
+    const size = headerSize(length) + (this.#mask === 0 ? 0 : 4)
+    slab.set(payload, start + size)
+    this.#finish(start, firstByte, length, size)
+  }
+
+  /** Adds a frame that `encodeFrame` made. */
+  encoded(frame: Uint8Array): void {
+    if (frame.length >= LARGE_PAYLOAD) {
+      this.#piece(frame)
+      return
+    }
+    reserve(frame.length)
+    const start = slabEnd
+    slab.set(frame, start)
+    this.#extend(start, start + frame.length)
+  }
+
+  /** Takes everything that is pending, in order. */
+  take(): Uint8Array[] {
+    this.#closeRange()
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#pending = 0
+    this.#release()
+    return pieces
+  }
+
+  /** Takes everything that is pending when it is one range of the slab, the usual case; else `undefined`. */
+  takeRange(): Uint8Array | undefined {
+    if (this.#pieces.length > 0) return undefined
+    const range = this.#slab.subarray(this.#start, this.#end)
+    this.#release()
+    this.#pending = 0
+    return range
+  }
+
+  /** Header and mask for a payload that stands at `start + size` of the slab. */
+  #finish(start: number, firstByte: number, length: number, size: number): void {
+    writeHeader(slab, start, firstByte, length, this.#mask)
+    const end = start + size + length
+    if (this.#mask !== 0) {
+      const key = randomMaskingKey()
+      writeKey(slab, start + size - 4, key)
+      unmask(slab, slabWords, start + size, end, key)
+    }
+    this.#extend(start, end)
+  }
+
+  #largeText(opcode: number, text: string, fin: boolean): void {
+    const payload = stringBuffer(Buffer.allocUnsafeSlow(Buffer.byteLength(text)))
+    payload.utf8Write(text, 0)
+    this.#large((fin ? FIN : 0) | opcode, payload)
+  }
+
+  /** A frame whose payload stays where it is; a client masks it there, so it must be ours. */
+  #large(firstByte: number, payload: Uint8Array): void {
+    reserve(MAX_HEADER)
+    const start = slabEnd
+    const length = payload.length
+    let size = writeHeader(slab, start, firstByte, length, this.#mask)
+    if (this.#mask !== 0) {
+      const key = randomMaskingKey()
+      writeKey(slab, start + size, key)
+      size += 4
+      unmask(payload, wordsOf(payload), 0, length, key)
+    }
+    this.#extend(start, start + size)
+    this.#piece(payload)
+  }
+
+  /** Appends `[start, end)` of the shared slab to what is pending. */
+  #extend(start: number, end: number): void {
+    if (this.#slab !== slab || this.#end !== start) {
+      this.#closeRange()
+      this.#slab = slab
+      this.#start = start
+    }
+    this.#end = end
+    slabEnd = end
+    this.#pending += end - start
+  }
+
+  #piece(bytes: Uint8Array): void {
+    this.#closeRange()
+    this.#pieces.push(bytes)
+    this.#pending += bytes.length
+  }
+
+  #closeRange(): void {
+    if (this.#end > this.#start) this.#pieces.push(this.#slab.subarray(this.#start, this.#end))
+    this.#start = this.#end
+  }
+
+  /** An idle connection must not keep a slab alive that the others have left. */
+  #release(): void {
+    this.#slab = NO_SLAB
+    this.#start = 0
+    this.#end = 0
+  }
+}

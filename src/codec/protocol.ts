@@ -1,0 +1,457 @@
+/**
+ * The protocol after the opening handshake: bytes in, events out; events in, bytes out (RFC 6455 §5–§7).
+ *
+ * No I/O, no timer, no promise. Events are pulled: nothing is parsed until `nextEvent` is called, so a caller that
+ * stops pulling leaves the bytes where they are. A violation of the peer is thrown once by `nextEvent`; after it all
+ * input is dropped, and `ProtocolError.eventHint` is the Close that tells the peer why.
+ */
+import { Buffer, isUtf8 } from 'node:buffer'
+import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from './close-code.ts'
+import { ConnectionState, type FramingState, TRANSITIONS, type Trigger } from './connection-state.ts'
+import { LocalProtocolError, type Violation, violation } from './errors.ts'
+import type {
+  BytesMessage,
+  CloseConnection,
+  Message,
+  OutgoingProtocolEvent,
+  ProtocolEvent,
+  Role,
+  TextMessage,
+} from './event.ts'
+import type { Extension } from './extension.ts'
+import { FrameDecoder } from './frame-decoder.ts'
+import { FrameEncoder } from './frame-encoder.ts'
+import { isControl, Opcode } from './opcode.ts'
+import { decodeUtf8, stringBuffer, Utf8Decoder } from './utf8.ts'
+
+export interface ProtocolOptions {
+  readonly role: Role
+  /** The extensions that the handshake agreed on; those not `enabled` are left out. */
+  readonly extensions?: readonly Extension[] | undefined
+  /** Bytes that came behind the handshake. Taken over. */
+  readonly trailingData?: Uint8Array | undefined
+  /** Bytes, after decompression. @default 1_048_576 (1 MiB) */
+  readonly maxMessageSize?: number | undefined
+  /** @default 131_072 */
+  readonly maxFragments?: number | undefined
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+export class Protocol implements Iterable<ProtocolEvent> {
+  readonly role: Role
+  readonly extensions: readonly Extension[]
+  /** What is waiting to be written. The connection takes batches from here; `send` takes everything at once. */
+  readonly output: FrameEncoder
+  readonly #decoder: FrameDecoder
+  readonly #utf8: Utf8Decoder = new Utf8Decoder()
+  readonly #maxFragments: number
+  #maxMessageSize: number
+  #state: FramingState = ConnectionState.OPEN
+
+  /** Whether a frame's header has been read and its payload not finished. */
+  #inFrame = false
+  /** Opcode of the message that is being received, `CONTINUATION` when there is none (§5.4). */
+  #receiving: number = Opcode.CONTINUATION
+  /** Whether an extension transforms that message: its frame lengths then say nothing about its size. */
+  #transformed = false
+  #received = 0
+  #fragments = 0
+  /** Opcode of the message that is being sent in fragments, `CONTINUATION` when there is none. */
+  #sending: number = Opcode.CONTINUATION
+  readonly #control: Uint8Array = new Uint8Array(MAX_CONTROL_PAYLOAD)
+  #controlLength = 0
+  #endReported = false
+  #transportEnded = false
+
+  constructor(options: ProtocolOptions) {
+    this.role = options.role
+    this.extensions = (options.extensions ?? []).filter((extension) => extension.enabled)
+    this.#maxMessageSize = options.maxMessageSize ?? 1_048_576
+    this.#maxFragments = options.maxFragments ?? 131_072
+    this.#decoder = new FrameDecoder(this.role, this.extensions)
+    this.output = new FrameEncoder(this.role)
+    for (const extension of this.extensions) extension.start(this.role, this.#maxMessageSize)
+    if (options.trailingData !== undefined) this.receiveData(options.trailingData)
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** Whether `nextEvent` has bytes to look at. */
+  get hasBytes(): boolean {
+    return this.#decoder.hasBytes
+  }
+
+  /** Payload bytes of the frame under way that have been announced and have not arrived. */
+  get frameRemaining(): number {
+    return this.#inFrame ? this.#decoder.remaining : 0
+  }
+
+  /** Whether a message has begun to arrive and has not ended. */
+  get receivingMessage(): boolean {
+    return this.#receiving !== Opcode.CONTINUATION
+  }
+
+  /**
+   * Takes bytes from the transport, and their memory: payloads are unmasked in place. `null` says that the transport
+   * has ended. Bytes that come after the end, a Close or a failure are dropped.
+   *
+   * @returns the events, parsed as they are asked for
+   */
+  receiveData(data: Uint8Array | null): this {
+    if (data === null) this.#transportEnded = true
+    else if (this.#reading && data.length > 0) this.#decoder.push(data)
+    return this
+  }
+
+  /** Every event that the bytes so far give. */
+  events(): Iterable<ProtocolEvent> {
+    return this
+  }
+
+  *[Symbol.iterator](): Generator<ProtocolEvent, void, undefined> {
+    for (let event = this.nextEvent(); event !== null; event = this.nextEvent()) yield event
+  }
+
+  /**
+   * Parses on to the next event.
+   *
+   * @returns `null` when more bytes are needed, or none are read any more
+   * @throws {ProtocolError} once, when the peer broke the protocol
+   */
+  nextEvent(): ProtocolEvent | null {
+    if (this.#reading) {
+      try {
+        const event = this.#parse()
+        if (event !== null) return event
+      } catch (error) {
+        this.#step('fail')
+        this.#stopReading()
+        throw error
+      }
+    }
+    return this.#transportEnded ? this.#endOfTransport() : null
+  }
+
+  /**
+   * Encodes an event.
+   *
+   * @returns the bytes to write, with everything else that was pending
+   * @throws {LocalProtocolError} when the state forbids it
+   * @throws {RangeError} for a close code, reason or control payload that may not be sent
+   * @throws {TypeError} for text inside a binary message, or the other way round
+   */
+  send(event: OutgoingProtocolEvent): Uint8Array {
+    switch (event.type) {
+      case 'TextMessage':
+        this.sendText(event.data, event.messageFinished ?? true, event.compress)
+        break
+      case 'BytesMessage':
+        this.sendBytes(event.data, event.messageFinished ?? true, event.compress)
+        break
+      case 'Ping':
+        this.sendPing(event.payload ?? NO_BYTES)
+        break
+      case 'Pong':
+        this.sendPong(event.payload ?? NO_BYTES)
+        break
+      case 'CloseConnection':
+        this.sendClose(event.code ?? CloseCode.NO_STATUS_RCVD, event.reason ?? '')
+        break
+      default:
+        throw new LocalProtocolError(
+          `Cannot send ${String((event as { type?: unknown }).type)} after the handshake`,
+          'RFC 6455 §4',
+        )
+    }
+    const pieces = this.output.take()
+    return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
+  }
+
+  /** Queues text, or a fragment of it, in `output`. */
+  sendText(text: string, messageFinished: boolean = true, compress?: boolean): void {
+    this.#step('sendMessage')
+    const opcode = this.#fragmentOpcode(Opcode.TEXT, messageFinished)
+    if (this.extensions.length === 0) this.output.text(opcode, text, messageFinished)
+    else this.#transform(opcode, Buffer.from(text), messageFinished, compress)
+  }
+
+  /** Queues bytes, or a fragment of them, in `output`. */
+  sendBytes(bytes: Uint8Array, messageFinished: boolean = true, compress?: boolean): void {
+    this.#step('sendMessage')
+    const opcode = this.#fragmentOpcode(Opcode.BINARY, messageFinished)
+    if (this.extensions.length === 0) this.output.bytes(opcode, bytes, messageFinished, 0)
+    else this.#transform(opcode, bytes, messageFinished, compress)
+  }
+
+  /** Queues a whole message that was encoded once for many connections. */
+  sendEncoded(frame: Uint8Array): void {
+    this.#step('sendMessage')
+    if (this.#sending !== Opcode.CONTINUATION) {
+      throw new LocalProtocolError('Cannot send a message inside another one', 'RFC 6455 §5.4')
+    }
+    this.output.encoded(frame)
+  }
+
+  sendPing(payload: Uint8Array): void {
+    assertControlPayload(payload)
+    this.#step('sendPing')
+    this.output.bytes(Opcode.PING, payload, true, 0)
+  }
+
+  /** Queues a Pong; while the connection closes there is nobody to read it, and nothing is sent. */
+  sendPong(payload: Uint8Array): void {
+    assertControlPayload(payload)
+    if (this.#step('sendPong')) this.output.bytes(Opcode.PONG, payload, true, 0)
+  }
+
+  /**
+   * Queues a Close (§5.5.1).
+   *
+   * @param code 1005 sends none
+   */
+  sendClose(code: number, reason: string = ''): void {
+    const payload = closePayload(code, reason)
+    this.#step('sendClose')
+    this.output.bytes(Opcode.CLOSE, payload, true, 0)
+    if (!this.#reading) this.#stopReading()
+  }
+
+  /** Lifts or restores the limit on the size of messages, from the next frame on. */
+  set maxMessageSize(bytes: number) {
+    this.#maxMessageSize = bytes
+  }
+
+  get maxMessageSize(): number {
+    return this.#maxMessageSize
+  }
+
+  /** §5.5.1: "If an endpoint receives a Close frame" nothing after it counts; after a failure nothing does. */
+  get #reading(): boolean {
+    return this.#state === ConnectionState.OPEN || this.#state === ConnectionState.LOCAL_CLOSING
+  }
+
+  #stopReading(): void {
+    this.#decoder.drop()
+    for (const extension of this.extensions) extension.dispose()
+  }
+
+  /** Applies the transition table. Returns whether the trigger has an effect. */
+  #step(trigger: Trigger): boolean {
+    const next = TRANSITIONS[this.#state][trigger]
+    if (next === 'ignore') return false
+    if (next === 'forbid') {
+      throw new LocalProtocolError(`Cannot ${trigger} in state ${this.#state}`, 'RFC 6455 §5.5.1')
+    }
+    this.#state = next as FramingState
+    return true
+  }
+
+  #parse(): ProtocolEvent | null {
+    const decoder = this.#decoder
+    for (;;) {
+      if (!this.#inFrame) {
+        if (!decoder.readHeader()) return null
+        if (!isControl(decoder.opcode)) this.#beginDataFrame()
+        this.#inFrame = true
+      }
+      if (!decoder.readPiece()) return null
+      const event = isControl(decoder.opcode) ? this.#controlPiece() : this.#messagePiece()
+      if (decoder.remaining === 0) this.#inFrame = false
+      decoder.advance()
+      if (event !== null) return event
+    }
+  }
+
+  /** §5.4 for the frame whose header was just read. */
+  #beginDataFrame(): void {
+    const { opcode, length, ownedRsv } = this.#decoder
+    if (opcode === Opcode.CONTINUATION) {
+      if (this.#receiving === Opcode.CONTINUATION) throw violation('UNEXPECTED_CONTINUATION')
+    } else {
+      if (this.#receiving !== Opcode.CONTINUATION) throw violation('EXPECTED_CONTINUATION')
+      this.#receiving = opcode
+      this.#transformed = ownedRsv !== 0
+      this.#received = 0
+      this.#fragments = 0
+    }
+    // §10.4: an implementation protects itself from messages of many small frames as it does from large ones.
+    if (++this.#fragments > this.#maxFragments) throw violation('TOO_MANY_FRAGMENTS')
+    if (!this.#transformed && this.#received + length > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
+  }
+
+  #messagePiece(): Message {
+    const decoder = this.#decoder
+    const frameFinished = decoder.remaining === 0
+    const messageFinished = frameFinished && decoder.fin
+    const { pieceStart, pieceEnd } = decoder
+    const message =
+      this.extensions.length === 0
+        ? this.#part(decoder.chunk, pieceStart, pieceEnd, decoder.pieceAscii, frameFinished, messageFinished)
+        : this.#inverse(decoder.chunk.subarray(pieceStart, pieceEnd), frameFinished, messageFinished)
+    if (messageFinished) this.#receiving = Opcode.CONTINUATION
+    return message
+  }
+
+  /** Makes the event for a range of plain payload. */
+  #part(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    ascii: boolean,
+    frameFinished: boolean,
+    messageFinished: boolean,
+  ): Message {
+    const first = this.#received === 0
+    this.#received += end - start
+    // §7.4.1, again on what an extension made of the payload.
+    if (this.#received > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
+    if (this.#receiving === Opcode.TEXT) {
+      const data = this.#utf8.decode(stringBuffer(bytes), start, end, ascii, messageFinished)
+      // §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
+      if (data === undefined) throw violation('TEXT_NOT_UTF8')
+      return { type: 'TextMessage', data, frameFinished, messageFinished }
+    }
+    // A part is a view of its chunk; a whole message is not, and neither is what an extension will overwrite.
+    const shared = !(first && messageFinished) && this.extensions.length === 0
+    const data = shared ? bytes.subarray(start, end) : ownCopy(bytes, start, end)
+    return { type: 'BytesMessage', data, frameFinished, messageFinished }
+  }
+
+  /** Runs a piece through the extensions, in order, and makes the event of what comes out. */
+  #inverse(piece: Uint8Array, frameFinished: boolean, messageFinished: boolean): Message {
+    let bytes: Uint8Array | Violation = piece
+    for (const extension of this.extensions) {
+      bytes = extension.inboundPayload(bytes)
+      if (typeof bytes === 'string') throw violation(bytes)
+    }
+    if (!frameFinished) return this.#part(bytes, 0, bytes.length, false, false, false)
+    // The end of a frame may bring more; what came before must be consumed first, since an extension reuses its memory.
+    const before = bytes.length > 0 ? this.#part(bytes, 0, bytes.length, false, false, false) : null
+    let rest: Uint8Array | Violation = NO_BYTES
+    for (const extension of this.extensions) {
+      if (rest.length > 0) rest = extension.inboundPayload(rest)
+      if (typeof rest === 'string') throw violation(rest)
+      const more = extension.inboundComplete(this.#decoder.fin)
+      if (typeof more === 'string') throw violation(more)
+      rest = rest.length === 0 ? more : Buffer.concat([rest, more])
+    }
+    const after = this.#part(rest, 0, rest.length, false, true, messageFinished)
+    return before === null ? after : joined(before, after)
+  }
+
+  #controlPiece(): ProtocolEvent | null {
+    const decoder = this.#decoder
+    const { pieceStart, pieceEnd } = decoder
+    this.#control.set(decoder.chunk.subarray(pieceStart, pieceEnd), this.#controlLength)
+    this.#controlLength += pieceEnd - pieceStart
+    if (decoder.remaining > 0) return null
+    const payload = this.#control.slice(0, this.#controlLength)
+    this.#controlLength = 0
+    if (decoder.opcode === Opcode.PING) return { type: 'Ping', payload }
+    if (decoder.opcode === Opcode.PONG) return { type: 'Pong', payload }
+    const event = closeEvent(payload)
+    this.#step('receiveClose')
+    this.#stopReading()
+    return event
+  }
+
+  /** §7.1.5: when the transport ends without a Close, the code is 1006. Told once. */
+  #endOfTransport(): CloseConnection | null {
+    const open = this.#state !== ConnectionState.CLOSED && this.#state !== ConnectionState.FAILED
+    const cut = open && this.#state !== ConnectionState.REMOTE_CLOSING
+    this.#step('transportEnd')
+    this.#stopReading()
+    if (this.#endReported || !cut) return null
+    this.#endReported = true
+    return { type: 'CloseConnection', code: CloseCode.ABNORMAL_CLOSURE, reason: '' }
+  }
+
+  /** §5.4: the first fragment names the type, the others continue it. */
+  #fragmentOpcode(opcode: number, messageFinished: boolean): number {
+    const open = this.#sending
+    if (open === Opcode.CONTINUATION) {
+      if (!messageFinished) this.#sending = opcode
+      return opcode
+    }
+    if (open !== opcode) {
+      throw new TypeError(
+        `Cannot send ${opcode === Opcode.TEXT ? 'text' : 'bytes'} inside a ${open === Opcode.TEXT ? 'text' : 'binary'} message`,
+      )
+    }
+    if (messageFinished) this.#sending = Opcode.CONTINUATION
+    return Opcode.CONTINUATION
+  }
+
+  /** Runs a fragment through the extensions, in reverse order, and encodes what comes out. */
+  #transform(opcode: number, payload: Uint8Array, fin: boolean, compress: boolean | undefined): void {
+    let bytes = payload
+    let rsv = 0
+    for (let index = this.extensions.length - 1; index >= 0; index--) {
+      const fragment = (this.extensions[index] as Extension).outbound(opcode, bytes, fin, compress)
+      bytes = fragment.payload
+      rsv |= fragment.rsv
+    }
+    this.output.bytes(opcode, bytes, fin, rsv)
+  }
+}
+
+/** Bytes in a buffer of their own, so that a receiver never sees a neighbour's through `buffer`. */
+function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start)
+  copy.set(bytes.subarray(start, end))
+  return copy
+}
+
+/** One event for two parts that follow each other. */
+function joined(before: Message, after: Message): Message {
+  if (after.data.length === 0) return { ...after, data: before.data } as Message
+  if (before.type === 'TextMessage') return { ...after, data: before.data + after.data } as TextMessage
+  const data = new Uint8Array(before.data.length + after.data.length)
+  data.set(before.data)
+  data.set((after as BytesMessage).data, before.data.length)
+  return { ...after, data } as BytesMessage
+}
+
+/** §5.5: control payloads have at most 125 bytes. */
+function assertControlPayload(payload: Uint8Array): void {
+  if (payload.length > MAX_CONTROL_PAYLOAD) {
+    throw new RangeError(`Cannot send a control frame of ${payload.length} bytes: the limit is ${MAX_CONTROL_PAYLOAD}`)
+  }
+}
+
+/**
+ * The payload of a Close (§5.5.1).
+ *
+ * @throws {RangeError} for a code that may not stand on the wire, or a reason of more than 123 bytes
+ */
+export function closePayload(code: number, reason: string): Uint8Array {
+  const text = Buffer.from(reason)
+  if (text.length > MAX_CLOSE_REASON) {
+    throw new RangeError(`Cannot send a close reason of ${text.length} bytes: the limit is ${MAX_CLOSE_REASON}`)
+  }
+  if (code === CloseCode.NO_STATUS_RCVD) {
+    if (text.length > 0) throw new RangeError('Cannot send a close reason without a code')
+    return NO_BYTES
+  }
+  if (!isWireCloseCode(code))
+    throw new RangeError(`Cannot send close code ${code}: not 1000–1003, 1007–1014 or 3000–4999`)
+  const payload = new Uint8Array(2 + text.length)
+  payload[0] = code >> 8
+  payload[1] = code
+  payload.set(text, 2)
+  return payload
+}
+
+/** §7.1.5, §7.1.6, §7.4: code and reason of a received Close. */
+function closeEvent(payload: Uint8Array): CloseConnection {
+  if (payload.length === 0) return { type: 'CloseConnection', code: CloseCode.NO_STATUS_RCVD, reason: '' }
+  if (payload.length === 1) throw violation('CLOSE_PAYLOAD_TOO_SHORT')
+  const code = ((payload[0] as number) << 8) | (payload[1] as number)
+  if (!isWireCloseCode(code)) throw violation('CLOSE_CODE_INVALID', ` ${code}`)
+  const text = payload.subarray(2)
+  if (!isUtf8(text)) throw violation('CLOSE_REASON_NOT_UTF8')
+  return { type: 'CloseConnection', code, reason: decodeUtf8(text) as string }
+}

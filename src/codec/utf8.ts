@@ -1,0 +1,112 @@
+/**
+ * Strict, incremental UTF-8 (RFC 3629, required by RFC 6455 §8.1).
+ *
+ * Text may be cut anywhere, between frames and inside one. Invalid input is known at the first impossible byte of a
+ * piece, before the message is complete. A byte order mark is content and is kept.
+ */
+import { Buffer, isAscii, isUtf8 } from 'node:buffer'
+
+/** The encodings of a string that Buffer has as methods on every runtime; calling them directly skips argument checks. */
+export interface StringBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string
+  utf8Slice(start: number, end: number): string
+  utf8Write(text: string, offset: number, length?: number): number
+}
+
+/** Bytes as a `StringBuffer` over the same memory. */
+export function stringBuffer(bytes: Uint8Array): StringBuffer {
+  return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) as StringBuffer
+}
+
+/** Bytes that a sequence beginning with `lead` has (RFC 3629 §4), 0 when nothing may begin so. */
+function sequenceLength(lead: number): number {
+  if (lead < 0x80) return 1
+  if (lead < 0xc2) return 0
+  if (lead < 0xe0) return 2
+  if (lead < 0xf0) return 3
+  return lead < 0xf5 ? 4 : 0
+}
+
+/** Whether `second` may follow `lead`: excludes overlong forms, surrogates and code points above U+10FFFF. */
+function secondFits(lead: number, second: number): boolean {
+  if (lead === 0xe0) return second >= 0xa0 && second <= 0xbf
+  if (lead === 0xed) return second >= 0x80 && second <= 0x9f
+  if (lead === 0xf0) return second >= 0x90 && second <= 0xbf
+  if (lead === 0xf4) return second >= 0x80 && second <= 0x8f
+  return (second & 0xc0) === 0x80
+}
+
+/** Bytes at the end of `bytes[start, end)` that begin a sequence and do not finish it. */
+function unfinishedTail(bytes: Uint8Array, start: number, end: number): number {
+  for (let back = 1; back <= 3 && end - back >= start; back++) {
+    const byte = bytes[end - back] as number
+    if ((byte & 0xc0) === 0x80) continue
+    return sequenceLength(byte) > back ? back : 0
+  }
+  return 0
+}
+
+export class Utf8Decoder {
+  /** The unfinished sequence carried over from the last piece. */
+  readonly #carry: StringBuffer = Buffer.alloc(4) as StringBuffer
+  #carried = 0
+
+  /**
+   * Decodes the next piece of a text.
+   *
+   * @param ascii whether the caller knows already that every byte is ASCII
+   * @param last whether the text ends here
+   * @returns the characters that are complete, or `undefined` when the bytes cannot be UTF-8
+   */
+  decode(bytes: StringBuffer, start: number, end: number, ascii: boolean, last: boolean): string | undefined {
+    if (ascii && this.#carried === 0) return bytes.latin1Slice(start, end)
+    return this.#decode(bytes, start, end, last)
+  }
+
+  /** Forgets an unfinished text. */
+  reset(): void {
+    this.#carried = 0
+  }
+
+  #decode(bytes: StringBuffer, start: number, end: number, last: boolean): string | undefined {
+    let at = start
+    let text = ''
+    while (this.#carried > 0 && at < end) {
+      if (!this.#append(bytes[at++] as number)) return undefined
+      if (this.#carried === sequenceLength(this.#carry[0] as number)) {
+        text = this.#carry.utf8Slice(0, this.#carried)
+        this.#carried = 0
+      }
+    }
+    const tail = unfinishedTail(bytes, at, end)
+    const bodyEnd = end - tail
+    if (at < bodyEnd) {
+      const body = bytes.subarray(at, bodyEnd)
+      if (isAscii(body)) text += bytes.latin1Slice(at, bodyEnd)
+      else if (isUtf8(body)) text += bytes.utf8Slice(at, bodyEnd)
+      else return undefined
+    }
+    for (let next = bodyEnd; next < end; next++) if (!this.#append(bytes[next] as number)) return undefined
+    if (last && this.#carried > 0) return undefined
+    return text
+  }
+
+  /** Adds a byte to the carried sequence. Returns whether it may stand there. */
+  #append(byte: number): boolean {
+    const lead = this.#carry[0] as number
+    const fits =
+      this.#carried === 0
+        ? sequenceLength(byte) > 1
+        : this.#carried === 1
+          ? secondFits(lead, byte)
+          : (byte & 0xc0) === 0x80
+    this.#carry[this.#carried++] = byte
+    return fits
+  }
+}
+
+/** Decodes a whole text. Returns `undefined` when it is not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  const buffer = stringBuffer(bytes)
+  return isUtf8(bytes) ? buffer.utf8Slice(0, bytes.length) : undefined
+}
