@@ -1,5 +1,5 @@
 /**
- * The one error family of fetch-sock.
+ * The one error family of fetch-sock, and the rules of RFC 6455 and RFC 7692 behind it.
  *
  * `WebSocketError` is its root; `ConnectionClosed`, `HandshakeError` and `ProtocolError` its branches. Every violation
  * of the protocol that a peer can commit is a row of the table below.
@@ -36,6 +36,7 @@ export const VIOLATIONS = {
   EXTENSION_REFUSED: [1002, 'RFC 6455 §9', 'sent what a negotiated extension refuses'],
 } as const
 
+/** Name of a row of `VIOLATIONS`. */
 export type Violation = keyof typeof VIOLATIONS
 
 /** Root of every error that fetch-sock throws, beside TypeError and RangeError for wrong arguments. */

@@ -1,5 +1,5 @@
 /**
- * Everything that can happen on a connection, received or sent.
+ * Everything that can happen on a connection, received or sent (RFC 6455 §4 and §5).
  *
  * One shape serves both directions and both roles. Fields with a default may be left out of an event that is sent.
  */
@@ -89,9 +89,13 @@ export interface CloseConnection {
   readonly reason: string
 }
 
+/** What belongs to the opening handshake. */
 export type HandshakeEvent = Request | AcceptConnection | RejectConnection | RejectData
+/** A message, or the next part of one. */
 export type Message = TextMessage | BytesMessage
+/** What is received once the connection is open. */
 export type ProtocolEvent = Message | Ping | Pong | CloseConnection
+/** Every event that is received. */
 export type Event = HandshakeEvent | ProtocolEvent
 
 type Defaulted<E, K extends keyof E> = Omit<E, K> & Partial<Pick<E, K>>
@@ -117,6 +121,7 @@ export type OutgoingProtocolEvent =
   | Defaulted<Pong, 'payload'>
   | Defaulted<CloseConnection, 'code' | 'reason'>
 
+/** Every event that is sent. */
 export type OutgoingEvent = OutgoingHandshakeEvent | OutgoingProtocolEvent
 
 /** The Pong that a Ping demands (§5.5.2), or the Close that a Close demands (§5.5.1). */

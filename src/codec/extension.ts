@@ -29,6 +29,7 @@ export interface OutboundFragment {
   readonly payload: Uint8Array
 }
 
+/** One extension of one connection, on either side of it. */
 export interface Extension {
   /** The registered token (§11.4). */
   readonly name: string

@@ -5,6 +5,7 @@
 /** What `setTimeout` of a clock returns; opaque. */
 export type TimerHandle = unknown
 
+/** The clock of a connection. */
 export interface Clock {
   /** Milliseconds on a monotonic scale. */
   now(): number

@@ -12,6 +12,7 @@ export type Sendable = string | ArrayBufferView | ArrayBuffer | Blob
 /** A message in parts, sent as the fragments of one message (RFC 6455 §5.4). All parts are text or all are binary. */
 export type SendableParts = AsyncIterable<string | Uint8Array> | ReadableStream<string | Uint8Array>
 
+/** Options of `receive` and its kin. */
 export interface ReceiveOptions {
   /** Milliseconds to wait; 0 polls. @default Infinity */
   timeout?: number | undefined
@@ -19,6 +20,7 @@ export interface ReceiveOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Options of one message. */
 export interface SendMessageOptions {
   /** Whether to compress this message, when permessage-deflate was negotiated. @default by its threshold */
   compress?: boolean | undefined
@@ -48,6 +50,7 @@ export interface Capabilities {
   readonly responseHeaders: boolean
 }
 
+/** One WebSocket connection; `In` is what it receives, `Out` what it sends. */
 export interface Connection<In = Received, Out = Sendable> extends AsyncIterable<In>, AsyncDisposable {
   /** Unique in this process. */
   readonly id: string

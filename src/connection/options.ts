@@ -27,6 +27,7 @@ export interface DeflateOptions {
   threshold?: number
 }
 
+/** What may be said about a connection. Every option has a default; wrong values are refused at the call. */
 export interface ConnectionOptions {
   /**
    * Largest message that is received, in bytes after decompression. A longer one fails the connection with 1009

@@ -24,6 +24,7 @@ export interface TransportListener {
   onClose(how: TransportEnd): void
 }
 
+/** A stream of bytes to and from one peer. */
 export interface ByteTransport {
   /** Starts the flow. Bytes that arrived earlier are delivered first, and not before this call returned. */
   attach(listener: TransportListener): void

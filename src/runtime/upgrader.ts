@@ -18,6 +18,7 @@ export interface Acceptance {
   readonly options: ResolvedConnectionOptions
 }
 
+/** An upgrade under way. */
 export interface Upgrade {
   /**
    * What to hand back through the middleware: status 101. The upgrade happens when the response that comes out of the
@@ -28,6 +29,7 @@ export interface Upgrade {
   readonly opened: Promise<Connection | null>
 }
 
+/** Turns one request into a connection. */
 export interface Upgrader {
   /** As `Connection.mode`. */
   readonly mode: string
