@@ -1,0 +1,41 @@
+/** What package.json and the lock file promise. */
+import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../subject/runtime.ts'
+
+interface Metadata {
+  readonly dependencies: Record<string, string>
+  readonly peerDependencies: Record<string, string>
+  readonly devDependencies: Record<string, string>
+  readonly allowScripts: Record<string, boolean>
+  readonly scripts: Record<string, string>
+}
+
+describe('house: the package', () => {
+  test('has one lock file, which names no registry', async () => {
+    const locks = ['package-lock.json', 'npm-shrinkwrap.json', 'yarn.lock', 'pnpm-lock.yaml']
+    expect(locks.filter((name) => existsSync(join(ROOT, name)))).toEqual(['package-lock.json'])
+    const lock = await Bun.file(join(ROOT, 'package-lock.json')).text()
+    expect(lock).not.toContain('"resolved"')
+    expect(lock).not.toContain('https://registry')
+  })
+
+  test('P24 depends on Hono and its Node server alone, and lets only bun run an install script', async () => {
+    const metadata: Metadata = await Bun.file(join(ROOT, 'package.json')).json()
+    expect(Object.keys(metadata.dependencies)).toEqual(['@hono/node-server'])
+    expect(Object.keys(metadata.peerDependencies)).toEqual(['hono'])
+    expect(metadata.allowScripts).toEqual({ bun: true })
+    const lock = await Bun.file(join(ROOT, 'package-lock.json')).json()
+    const packages = Object.entries<{ hasInstallScript?: boolean }>(lock.packages)
+    const scripted = packages.filter(([, entry]) => entry.hasInstallScript === true).map(([path]) => path)
+    expect(scripted).toContain('node_modules/bun')
+  })
+
+  test('has every file that a script of package.json runs', async () => {
+    const metadata: Metadata = await Bun.file(join(ROOT, 'package.json')).json()
+    const files = Object.values(metadata.scripts).flatMap((script) => script.match(/[\w./-]+\.(ts|json)\b/g) ?? [])
+    expect(files).toContain('test/subject/run.ts')
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+  })
+})
