@@ -1,0 +1,88 @@
+/** A chat: run this, open http://localhost:3000 in two windows, talk. `PORT` chooses another port. */
+import { Sock } from 'fetch-sock'
+import { serve } from 'fetch-sock/server'
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { pace } from './chat/pace.ts'
+import { page } from './chat/page.ts'
+import { type Room, Rooms } from './chat/rooms.ts'
+
+const limited = (max: number) => z.string().trim().min(1, 'must not be empty').max(max, `at most ${max} characters`)
+const RoomName = limited(32).regex(/^[\p{L}\p{N}_-]*$/u, 'only letters, digits, - and _')
+const Name = limited(24).regex(/^\P{Cc}*$/u, 'no control characters')
+const Line = z.object({ id: z.hex().length(32), name: z.string(), text: limited(2000), at: z.number() })
+
+const FromPage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('join'), name: Name }),
+  z.object({ type: z.literal('say'), id: Line.shape.id, text: Line.shape.text }),
+  z.object({ type: z.literal('typing'), on: z.boolean() }),
+])
+const ToPage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), name: z.string(), people: z.array(z.string()), history: z.array(Line) }),
+  z.object({ type: z.literal('joined'), name: z.string() }),
+  z.object({ type: z.literal('left'), name: z.string() }),
+  z.object({ type: z.literal('said'), ...Line.shape }),
+  z.object({ type: z.literal('typing'), name: z.string(), on: z.boolean() }),
+  z.object({ type: z.literal('error'), field: z.string(), message: z.string() }),
+])
+const parsed = z.string('must be text, not binary').transform((text, context) => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue('must be JSON')
+  }
+})
+const Incoming = parsed.pipe(FromPage)
+const write = (message: z.infer<typeof ToPage>) => JSON.stringify(ToPage.parse(message))
+
+const app = new Hono()
+const sock = new Sock(app, { maxMessageSize: 16_384, maxBufferedAmount: 1_048_576 })
+const rooms = new Rooms<z.infer<typeof Line>>()
+
+app.route('/', page)
+app.use('/chat/:room', async (c, next) => {
+  const { error } = RoomName.safeParse(c.req.param('room'))
+  return error ? c.text(`room: ${error.issues[0]?.message}\n`, 400) : next()
+})
+
+sock.route('/chat/:room', async (ws, c) => {
+  const refuse = (field: string, message: string) => ws.send(write({ type: 'error', field, message }))
+  const turn = pace(20, 200)
+  const topic = sock.topic(`room/${c.req.param('room')}`)
+  let room: Room<z.infer<typeof Line>> | undefined
+  let name = ''
+  try {
+    for await (const data of ws) {
+      await turn()
+      const { data: message, error } = Incoming.safeParse(data)
+      if (!message) {
+        for (const issue of error.issues) await refuse(issue.path.join('.') || 'message', issue.message)
+      } else if (message.type === 'join' && !room) {
+        room = rooms.open(c.req.param('room'))
+        name = room.enter(message.name)
+        await topic.publish(write({ type: 'joined', name }))
+        topic.subscribe(ws)
+        await ws.send(write({ type: 'welcome', name, people: [...room.people], history: room.history }))
+      } else if (!room || message.type === 'join') {
+        await refuse('type', room ? 'you have joined already' : 'join first')
+      } else if (message.type === 'typing') {
+        await topic.publish(write({ type: 'typing', name, on: message.on }), { except: ws })
+      } else {
+        const line = { id: message.id, name, text: message.text, at: Date.now() }
+        if (room.keep(line)) await topic.publish(write({ type: 'said', ...line }))
+      }
+    }
+  } finally {
+    if (room) {
+      room.people.delete(name)
+      await topic.publish(write({ type: 'left', name }))
+    }
+  }
+})
+
+const port = Number(process.env.PORT ?? 3000)
+const server = await serve(app, { port }).catch((error: Error) => {
+  console.error(`Cannot listen on port ${port}: ${error.message}`)
+  process.exit(1)
+})
+console.log(`ready ${server.url}`)
