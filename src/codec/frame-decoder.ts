@@ -18,6 +18,9 @@ const MAX_HEADER = 14
 
 const RSV_BITS = 0x70
 
+/** Upper 32 bits of 2^53 - 1, the largest length that a number holds exactly. */
+const MAX_HIGH_WORD = 0x1fffff
+
 const EMPTY: StringBuffer = stringBuffer(new Uint8Array(0))
 const NO_WORDS: Int32Array = new Int32Array(0)
 
@@ -168,7 +171,8 @@ export class FrameDecoder implements FrameHeader {
       const high = readUint32(bytes, at + 2)
       // §5.2: "the most significant bit MUST be 0"
       if (high > 0x7fffffff) throw violation('LENGTH_SIGN_BIT')
-      // Above 2^53 the sum is not exact, and every limit is smaller anyway.
+      // From 2^53 on a number is not exact; nobody can hold such a message, whatever the limit says (§10.4).
+      if (high > MAX_HIGH_WORD) throw violation('MESSAGE_TOO_BIG')
       length = high * 0x1_0000_0000 + readUint32(bytes, at + 6)
       if (length < 65536) throw violation('LENGTH_NOT_MINIMAL')
       size = 10
