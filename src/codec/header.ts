@@ -1,4 +1,9 @@
-/** HTTP header grammar that the handshake needs (RFC 9110 §5.6, RFC 6455 §4.3, §9.1). */
+/**
+ * HTTP header grammar that the handshake needs (RFC 9110 §5.6, RFC 6455 §4.3, §9.1).
+ *
+ * Every function here is linear in its input and needs nothing from the runtime.
+ */
+import { HandshakeError } from './errors.ts'
 
 /** Header fields in wire order; a name may occur more than once. */
 export type HeaderList = readonly (readonly [name: string, value: string])[]
@@ -10,4 +15,219 @@ export type ExtensionParameters = readonly (readonly [name: string, value: strin
 export interface ExtensionOffer {
   readonly name: string
   readonly parameters: ExtensionParameters
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const TOKEN_HERE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
+// No comma, though RFC 3986 has it: Fetch joins two Host lines with one.
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+;=]+)(?::\d*)?$/
+const SPACE = 0x20
+const TAB = 0x09
+/** What the handshake writes itself, frames a body, or is meant for the next hop only (RFC 9110 §7.6.1). */
+const RESERVED: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Whether `text` is a token (RFC 9110 §5.6.2). */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
+/** Whether `text` is a host with an optional port, as `Host` carries it (RFC 9112 §3.2). */
+export function isHost(text: string): boolean {
+  return HOST.test(text)
+}
+
+/** The values of every line with this name, in wire order. Names are compared without case (RFC 9110 §5.1). */
+export function headerValues(headers: HeaderList, name: string): string[] {
+  const wanted = name.toLowerCase()
+  const values: string[] = []
+  for (const field of headers) {
+    if (field[0].length === wanted.length && field[0].toLowerCase() === wanted) values.push(field[1])
+  }
+  return values
+}
+
+/** The elements of a comma-separated list over any number of lines; empty ones are dropped (RFC 9110 §5.6.1.2). */
+export function parseTokenList(values: string | readonly string[]): string[] {
+  const elements: string[] = []
+  for (const value of typeof values === 'string' ? [values] : values) {
+    for (const piece of value.split(',')) {
+      const element = trimWhitespace(piece)
+      if (element !== '') elements.push(element)
+    }
+  }
+  return elements
+}
+
+/** Whether a list header holds `token`, compared without case, on any of its lines. */
+export function hasToken(headers: HeaderList, name: string, token: string): boolean {
+  const wanted = token.toLowerCase()
+  return parseTokenList(headerValues(headers, name)).some((element) => element.toLowerCase() === wanted)
+}
+
+/** `text` without the spaces and tabs around it (RFC 9110 §5.6.3); a non-breaking space is not one of them. */
+export function trimWhitespace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isWhitespace(text.charCodeAt(start))) start++
+  while (end > start && isWhitespace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+/**
+ * Reads `Sec-WebSocket-Extensions`, one line or several, in wire order.
+ *
+ * A value in quotes must be a token once unquoted. Whitespace may stand between any two words (the implied LWS of
+ * RFC 2616, which RFC 6455 §9.1 keeps).
+ *
+ * @param status what a `HandshakeError` carries: 400 on a server, the status that the peer gave on a client
+ * @throws {HandshakeError} when the grammar is broken: the connection must fail (RFC 6455 §9.1)
+ */
+export function parseExtensions(values: string | readonly string[], status = 400): ExtensionOffer[] {
+  const offers: ExtensionOffer[] = []
+  for (const value of typeof values === 'string' ? [values] : values)
+    new ExtensionReader(value, status).readInto(offers)
+  return offers
+}
+
+/**
+ * One element of `Sec-WebSocket-Extensions`: `name; parameter=value; flag`.
+ *
+ * @throws {TypeError} when the name, or the name or value of a parameter, is not a token (RFC 6455 §9.1)
+ */
+export function formatExtension(name: string, parameters: ExtensionParameters): string {
+  let text = assertExtensionToken(name)
+  for (const [parameter, value] of parameters) {
+    text += `; ${assertExtensionToken(parameter)}`
+    if (value !== true) text += `=${assertExtensionToken(value)}`
+  }
+  return text
+}
+
+/**
+ * Refuses a header that could not be written as it is, or would become more than one (RFC 9110 §5.5).
+ *
+ * @throws {TypeError} naming the header
+ */
+export function assertHeader(name: string, value: string): void {
+  if (typeof name !== 'string' || !isToken(name)) throw new TypeError(`Invalid header name ${JSON.stringify(name)}`)
+  if (typeof value !== 'string') throw new TypeError(`Header '${name}' must be a string`)
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code === 0x0a || code === 0x0d || code === 0x00) {
+      throw new TypeError(`Header '${name}' must not contain CR, LF or NUL`)
+    }
+    // Written as one byte, U+010A would become a line feed.
+    if (code > 0xff) throw new TypeError(`Header '${name}' must not contain characters above U+00FF`)
+  }
+}
+
+/** Whether a header may not be added to an opening handshake: `Sec-WebSocket-*`, and those that belong to a hop. */
+export function isReservedHeader(name: string): boolean {
+  const lower = name.toLowerCase()
+  return RESERVED.has(lower) || lower.startsWith('sec-websocket-')
+}
+
+/**
+ * Refuses headers that may not be added to an opening handshake.
+ *
+ * @throws {TypeError} naming the header
+ */
+export function assertExtraHeaders(headers: HeaderList): void {
+  for (const [name, value] of headers) {
+    assertHeader(name, value)
+    if (isReservedHeader(name)) throw new TypeError(`Header '${name}' belongs to the handshake and cannot be added`)
+  }
+}
+
+function isWhitespace(code: number): boolean {
+  return code === SPACE || code === TAB
+}
+
+function assertExtensionToken(text: string): string {
+  if (!isToken(text)) throw new TypeError(`Extension: ${JSON.stringify(text)} is not a token (RFC 6455 §9.1)`)
+  return text
+}
+
+/** Reads one line of extensions from left to right. */
+class ExtensionReader {
+  readonly #text: string
+  readonly #status: number
+  #at = 0
+
+  constructor(text: string, status: number) {
+    this.#text = text
+    this.#status = status
+  }
+
+  readInto(offers: ExtensionOffer[]): void {
+    for (;;) {
+      this.#skipWhitespace()
+      if (this.#at === this.#text.length) return
+      if (this.#take(',')) continue
+      offers.push(this.#extension())
+      if (this.#at < this.#text.length && !this.#take(',')) this.#fail()
+    }
+  }
+
+  #extension(): ExtensionOffer {
+    const name = this.#token()
+    const parameters: [string, string | true][] = []
+    while (this.#take(';')) {
+      const parameter = this.#token()
+      parameters.push([parameter, this.#take('=') ? this.#value() : true])
+    }
+    return { name, parameters }
+  }
+
+  #token(): string {
+    this.#skipWhitespace()
+    TOKEN_HERE.lastIndex = this.#at
+    const token = TOKEN_HERE.exec(this.#text)?.[0]
+    if (token === undefined) this.#fail()
+    this.#at += token.length
+    this.#skipWhitespace()
+    return token
+  }
+
+  #value(): string {
+    this.#skipWhitespace()
+    if (!this.#take('"')) return this.#token()
+    const start = this.#at
+    let value = ''
+    while (!this.#take('"')) {
+      // A quoted pair stands for its second character (RFC 9110 §5.6.4).
+      this.#take('\\')
+      if (this.#at === this.#text.length) this.#fail()
+      value += this.#text[this.#at++]
+    }
+    if (!isToken(value)) this.#fail(start)
+    this.#skipWhitespace()
+    return value
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false
+    this.#at++
+    return true
+  }
+
+  #skipWhitespace(): void {
+    while (this.#at < this.#text.length && isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++
+  }
+
+  #fail(at: number = this.#at): never {
+    throw new HandshakeError(`Header 'Sec-WebSocket-Extensions' is malformed at character ${at} (RFC 6455 §9.1)`, {
+      status: this.#status,
+    })
+  }
 }
