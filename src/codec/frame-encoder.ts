@@ -13,7 +13,7 @@ import { type StringBuffer, stringBuffer } from './utf8.ts'
 const SLAB_SIZE = 1 << 18
 
 /** Payloads from this length on, in bytes, get memory of their own instead of a place in the slab. */
-export const LARGE_PAYLOAD: number = 1 << 14
+export const LARGE_PAYLOAD: number = 1 << 16
 
 const MAX_HEADER = 14
 const FIN = 0x80

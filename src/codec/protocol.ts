@@ -172,6 +172,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   /** Queues text, or a fragment of it, in `output`. */
   sendText(text: string, messageFinished: boolean = true, compress?: boolean): void {
+    if (typeof text !== 'string') throw new TypeError(`Cannot send ${typeof text} as text: not a string`)
     this.#step('sendMessage')
     const opcode = this.#fragmentOpcode(Opcode.TEXT, messageFinished)
     if (this.extensions.length === 0) this.output.text(opcode, text, messageFinished)
@@ -180,6 +181,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   /** Queues bytes, or a fragment of them, in `output`. */
   sendBytes(bytes: Uint8Array, messageFinished: boolean = true, compress?: boolean): void {
+    assertBytes(bytes)
     this.#step('sendMessage')
     const opcode = this.#fragmentOpcode(Opcode.BINARY, messageFinished)
     if (this.extensions.length === 0) this.output.bytes(opcode, bytes, messageFinished, 0)
@@ -415,8 +417,14 @@ function joined(before: Message, after: Message): Message {
   return { ...after, data } as BytesMessage
 }
 
+/** The encoder writes into memory that connections share, so a payload of any other type must not reach it. */
+function assertBytes(payload: unknown): void {
+  if (!(payload instanceof Uint8Array)) throw new TypeError(`Cannot send ${typeof payload} as bytes: not a Uint8Array`)
+}
+
 /** §5.5: control payloads have at most 125 bytes. */
 function assertControlPayload(payload: Uint8Array): void {
+  assertBytes(payload)
   if (payload.length > MAX_CONTROL_PAYLOAD) {
     throw new RangeError(`Cannot send a control frame of ${payload.length} bytes: the limit is ${MAX_CONTROL_PAYLOAD}`)
   }

@@ -105,13 +105,14 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
   /** As `receiveText`, parsed. Text that is not JSON closes the connection with 1007 and rejects. */
   receiveJson(options?: ReceiveOptions): Promise<unknown>
   /**
-   * Waits for the next message and gives it in parts while it arrives, however long it is: `maxMessageSize` does not
-   * apply. Read it to its end before the next `receive`.
+   * Waits for the next message and gives it in parts while it arrives, so that one larger than memory can pass:
+   * `maxMessageSize` bounds it as any other, what is held at a time is bounded by `inboxBytes`. Read it to its end, or
+   * cancel it, before the next `receive`.
    */
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null>
 
   /**
-   * Sends one message.
+   * Sends one message. Binary of 64 KiB or more is not copied: leave it unchanged until the promise has resolved.
    *
    * @returns resolves when less than `highWaterMark` is unsent: to `true`, or to `false` when `sendPolicy` dropped it
    * @throws {TypeError} for anything that is not a `Sendable`

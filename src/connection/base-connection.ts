@@ -1,0 +1,267 @@
+/**
+ * What every connection has in common, whoever frames it: receiving, the end, and what is derived from the two.
+ *
+ * A subclass feeds `inbox`, calls `settle` once, and implements the members that are abstract here.
+ */
+import { CloseCode } from '../codec/close-code.ts'
+import { type CloseInfo, ConnectionClosed, type Initiator } from '../codec/errors.ts'
+import type { Clock } from './clock.ts'
+import type {
+  Capabilities,
+  Connection,
+  ReadyState,
+  Received,
+  ReceiveOptions,
+  Sendable,
+  SendableParts,
+  SendMessageOptions,
+} from './connection.ts'
+import { Delivery, Inbox } from './inbox.ts'
+import { quietRejection } from './rejection.ts'
+import { readableOf, singlePartStream, writableOf } from './streams.ts'
+
+/** What is known of a connection when it opens. */
+export interface ConnectionInfo {
+  readonly subprotocol: string
+  /** As in the `Sec-WebSocket-Extensions` header of the answer. */
+  readonly extensions: string
+  readonly url: string
+  readonly request: Request | undefined
+  readonly mode: string
+  readonly capabilities: Capabilities
+}
+
+/** Codes with which iteration ends without an error. */
+const QUIET_CODES: readonly number[] = [CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD]
+
+let connectionsMade = 0
+
+export abstract class BaseConnection implements Connection {
+  readonly id: string = String(++connectionsMade)
+  readonly protocol: string
+  readonly extensions: string
+  readonly url: string
+  readonly request: Request | undefined
+  readonly mode: string
+  readonly capabilities: Capabilities
+  data: unknown = undefined
+
+  protected readonly clock: Clock
+  protected readonly inbox: Inbox
+  #info: CloseInfo | undefined
+  #error: ConnectionClosed | undefined
+  #closed: PromiseWithResolver<CloseInfo> | undefined
+  #abort: AbortController | undefined
+  #readable: ReadableStream<Received> | undefined
+  #writable: WritableStream<Sendable> | undefined
+
+  constructor(info: ConnectionInfo, clock: Clock) {
+    this.protocol = info.subprotocol
+    this.extensions = info.extensions
+    this.url = info.url
+    this.request = info.request
+    this.mode = info.mode
+    this.capabilities = info.capabilities
+    this.clock = clock
+    this.inbox = new Inbox(clock)
+  }
+
+  abstract readonly remoteAddress: string | undefined
+  abstract readonly readyState: ReadyState
+  abstract readonly bufferedAmount: number
+  abstract readonly latency: number | undefined
+  abstract send(data: Sendable, options?: SendMessageOptions): Promise<boolean>
+  abstract sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean>
+  abstract trySend(data: Sendable, options?: SendMessageOptions): boolean
+  abstract ping(payload?: string | Uint8Array): Promise<number>
+  abstract close(code?: number, reason?: string): Promise<CloseInfo>
+  abstract terminate(): void
+
+  /** The caller is about to wait for a message: what is held back for it must move now. */
+  protected abstract beforeWait(): void
+  /** A message was taken from the inbox. */
+  protected abstract afterTake(): void
+  /** Starts the delivery in parts of a message of which a part is here already, if there is one. */
+  protected abstract streamOpenMessage(): ReadableStream<string> | ReadableStream<Uint8Array> | null
+
+  get connected(): boolean {
+    return this.readyState === 1
+  }
+
+  get closed(): Promise<CloseInfo> {
+    if (this.#closed === undefined) {
+      this.#closed = promiseWithResolver()
+      if (this.#info !== undefined) this.#closed.resolve(this.#info)
+    }
+    return this.#closed.promise
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#info !== undefined) this.#abort.abort(this.closedError)
+    }
+    return this.#abort.signal
+  }
+
+  get code(): number | undefined {
+    return this.#info?.code
+  }
+
+  get reason(): string | undefined {
+    return this.#info?.reason
+  }
+
+  get wasClean(): boolean | undefined {
+    return this.#info?.wasClean
+  }
+
+  get initiator(): Initiator | undefined {
+    return this.#info?.initiator
+  }
+
+  receive(): Promise<Received>
+  receive(options: ReceiveOptions): Promise<Received | null>
+  receive(options?: ReceiveOptions): Promise<Received | null> {
+    return this.#take(Delivery.VALUE, options) as Promise<Received | null>
+  }
+
+  async receiveText(options?: ReceiveOptions): Promise<string | null> {
+    const message = await this.#take(Delivery.VALUE, options)
+    if (message === null || typeof message === 'string') return message
+    throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected text')
+  }
+
+  async receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
+    const message = await this.#take(Delivery.VALUE, options)
+    if (typeof message !== 'string') return message as Uint8Array | null
+    throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected binary')
+  }
+
+  async receiveJson(options?: ReceiveOptions): Promise<unknown> {
+    const text = await this.receiveText(options)
+    if (text === null) return null
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      throw this.#refuse(CloseCode.INVALID_FRAME_PAYLOAD_DATA, 'Expected JSON')
+    }
+  }
+
+  async receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
+    if (this.inbox.length === 0 && this.inbox.waiter === undefined) {
+      const stream = this.streamOpenMessage()
+      if (stream !== null) return stream
+    }
+    const message = await this.#take(Delivery.STREAM, options)
+    if (typeof message !== 'string' && !(message instanceof Uint8Array)) {
+      return message as ReadableStream<string> | ReadableStream<Uint8Array> | null
+    }
+    return singlePartStream(message)
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Received> {
+    return {
+      next: () => this.#take(Delivery.RESULT) as Promise<IteratorResult<Received>>,
+      // Leaving the loop does not close: the handler may go on with `receive`.
+      return: () => Promise.resolve({ value: undefined, done: true }),
+    }
+  }
+
+  sendJson(value: unknown, options?: SendMessageOptions): Promise<boolean> {
+    const text = JSON.stringify(value)
+    if (text === undefined) return quietRejection(new TypeError(`Cannot send ${typeof value} as JSON`))
+    return this.send(text, options)
+  }
+
+  get readable(): ReadableStream<Received> {
+    this.#readable ??= readableOf(this)
+    return this.#readable
+  }
+
+  get writable(): WritableStream<Sendable> {
+    this.#writable ??= writableOf(this)
+    return this.#writable
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** How the connection ended, once it has. */
+  protected get info(): CloseInfo | undefined {
+    return this.#info
+  }
+
+  /** The one error with which everything that is pending or comes later fails. */
+  protected get closedError(): ConnectionClosed {
+    this.#error ??= new ConnectionClosed(this.#info as CloseInfo, this)
+    return this.#error
+  }
+
+  /** The connection has ended, so. Only the first call counts. */
+  protected settle(info: CloseInfo): void {
+    if (this.#info !== undefined) return
+    this.#info = info
+    if (this.inbox.waiter !== undefined) this.inbox.end(this.closedError, QUIET_CODES.includes(info.code))
+    this.#closed?.resolve(info)
+    this.#abort?.abort(this.closedError)
+  }
+
+  #take(delivery: Delivery, options?: ReceiveOptions): Promise<unknown> {
+    if (options !== undefined) {
+      const wrong = checkReceiveOptions(options)
+      if (wrong !== undefined) return quietRejection(wrong)
+      if (options.signal?.aborted) return quietRejection(options.signal.reason)
+    }
+    const message = this.inbox.shift()
+    if (message !== undefined) {
+      this.afterTake()
+      return Promise.resolve(delivery === Delivery.RESULT ? { value: message, done: false } : message)
+    }
+    if (this.#info !== undefined) return this.#afterEnd(delivery, this.#info)
+    if (options?.timeout === 0) return this.#poll()
+    const waiter = this.inbox.wait(delivery, options)
+    this.beforeWait()
+    return waiter.promise
+  }
+
+  #afterEnd(delivery: Delivery, info: CloseInfo): Promise<unknown> {
+    return delivery === Delivery.RESULT && QUIET_CODES.includes(info.code)
+      ? Promise.resolve({ value: undefined, done: true })
+      : quietRejection(this.closedError)
+  }
+
+  /** `timeout: 0`: what is here now, or `null`. */
+  #poll(): Promise<Received | null> {
+    this.beforeWait()
+    const message = this.inbox.shift()
+    if (message !== undefined) this.afterTake()
+    return Promise.resolve(message ?? null)
+  }
+
+  /** Closes because of a message that the caller cannot use, and gives the error for it. */
+  #refuse(code: number, reason: string): ConnectionClosed {
+    if (this.#info === undefined) void this.close(code, reason)
+    return new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
+  }
+}
+
+function checkReceiveOptions({ timeout }: ReceiveOptions): Error | undefined {
+  if (timeout === undefined) return undefined
+  if (typeof timeout !== 'number') return new TypeError(`timeout: expected milliseconds, got ${typeof timeout}`)
+  return timeout >= 0 ? undefined : new RangeError(`timeout: expected milliseconds from 0 on, got ${timeout}`)
+}
+
+interface PromiseWithResolver<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+}
+
+function promiseWithResolver<T>(): PromiseWithResolver<T> {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}

@@ -1,0 +1,396 @@
+/**
+ * A connection over our own codec and a byte transport: the message loop.
+ *
+ *     in    transport → protocol.nextEvent() → inbox → receive()
+ *     out   send() → frame encoder → outbox → one transport.write per batch
+ */
+import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
+import { ConnectionState } from '../codec/connection-state.ts'
+import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
+import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
+import { MessageAssembler } from '../codec/message-assembler.ts'
+import { closePayload, type Protocol } from '../codec/protocol.ts'
+import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
+import type { Clock, TimerHandle } from './clock.ts'
+import { ReadyState, type Sendable, type SendableParts, type SendMessageOptions } from './connection.ts'
+import { Delivery } from './inbox.ts'
+import { Keepalive } from './keepalive.ts'
+import type { ResolvedConnectionOptions } from './options.ts'
+import { Outbox } from './outbox.ts'
+import { quietRejection } from './rejection.ts'
+import { Sender } from './sender.ts'
+import type { SharedMessage, SharedSender } from './shared-message.ts'
+import { PartStream } from './streams.ts'
+import type { ByteTransport } from './transport.ts'
+
+/** What a framed connection is made of. */
+export interface FramedConnectionInit extends ConnectionInfo {
+  readonly transport: ByteTransport
+  readonly protocol: Protocol
+  readonly clock: Clock
+  readonly options: ResolvedConnectionOptions
+}
+
+/** Parsing stops at this multiple of `inboxBytes`; up to there, what was read is parsed, so that control frames are seen. */
+const PARSE_AHEAD = 16
+
+/** Chunks that a connection with a full inbox reads, one each ping interval, for the control frames in them. */
+const MAX_READ_AHEAD = 16
+
+/** Bytes that each of those chunks may add to the inbox. */
+const READ_AHEAD_BYTES = 1 << 16
+
+/** A connection that frames for itself. */
+export class FramedConnection extends BaseConnection implements SharedSender {
+  readonly #transport: ByteTransport
+  readonly #protocol: Protocol
+  readonly #options: ResolvedConnectionOptions
+  readonly #outbox: Outbox
+  readonly #keepalive: Keepalive
+  readonly #sender: Sender
+  readonly #assembler: MessageAssembler = new MessageAssembler()
+  /** The message that is being delivered in parts. */
+  #parts: PartStream | undefined
+  /** Whether the inbox holds more than its limits. */
+  #overfull = false
+  #paused = false
+  #readAhead = 0
+  /** Our Close, once it was sent. */
+  #closing: { readonly code: number; readonly reason: string } | undefined
+  #transportEnded = false
+  /** Until when the transport may take to end. */
+  #deadline: TimerHandle
+
+  constructor(init: FramedConnectionInit) {
+    super(init, init.clock)
+    const { transport, protocol, clock, options } = init
+    this.#transport = transport
+    this.#protocol = protocol
+    this.#options = options
+    this.#outbox = new Outbox(protocol.output, transport, clock, options.highWaterMark)
+    const connection = this
+    this.#keepalive = new Keepalive(
+      clock,
+      {
+        get readingPaused() {
+          return connection.#paused
+        },
+        sendPing: (payload) => this.#sendPing(payload),
+        readAhead: () => this.#onReadAhead(),
+        onDead: () => this.#drop('Ping timeout'),
+        onExpired: (code, reason) => this.#startClosing(code, reason),
+      },
+      options,
+    )
+    this.#sender = new Sender(protocol, this.#outbox, this.#keepalive, options, {
+      get connected() {
+        return connection.connected
+      },
+      sendError: () => this.#sendError(),
+      fail: (code, reason) => this.#fail(code, reason),
+    })
+    transport.attach({
+      onData: (chunk) => this.#onData(chunk),
+      onDrain: () => this.#outbox.onDrain(),
+      onEnd: () => this.#onEnd(),
+      onClose: () => this.#onGone(),
+    })
+    if (protocol.hasBytes) clock.afterTurn(() => this.#pump())
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#transport.remoteAddress
+  }
+
+  get readyState(): ReadyState {
+    if (this.info !== undefined) return ReadyState.CLOSED
+    return this.#protocol.state === ConnectionState.OPEN ? ReadyState.OPEN : ReadyState.CLOSING
+  }
+
+  get bufferedAmount(): number {
+    return this.#outbox.bufferedAmount
+  }
+
+  get latency(): number | undefined {
+    return this.#keepalive.latency
+  }
+
+  send(data: Sendable, options?: SendMessageOptions): Promise<boolean> {
+    return this.#sender.send(data, options)
+  }
+
+  sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean> {
+    return this.#sender.sendStream(parts, options)
+  }
+
+  trySend(data: Sendable, options?: SendMessageOptions): boolean {
+    return this.#sender.trySend(data, options)
+  }
+
+  sendShared(message: SharedMessage): boolean {
+    return this.#sender.sendShared(message)
+  }
+
+  ping(payload?: string | Uint8Array): Promise<number> {
+    if (!this.connected) return quietRejection(this.#sendError())
+    return this.#keepalive.ping(typeof payload === 'string' ? new TextEncoder().encode(payload) : payload)
+  }
+
+  close(code: number = CloseCode.NORMAL_CLOSURE, reason: string = ''): Promise<CloseInfo> {
+    if (!isWireCloseCode(code))
+      throw new RangeError(`Cannot close with code ${code}: not 1000–1003, 1007–1014 or 3000–4999`)
+    closePayload(code, reason)
+    this.#startClosing(code, reason)
+    return this.closed
+  }
+
+  terminate(): void {
+    this.#drop('')
+  }
+
+  protected beforeWait(): void {
+    if (this.#protocol.hasBytes) this.#pump()
+    this.#outbox.flush()
+  }
+
+  protected afterTake(): void {
+    if (this.#overfull) this.#pump()
+  }
+
+  protected streamOpenMessage(): ReadableStream<string> | ReadableStream<Uint8Array> | null {
+    if (this.#protocol.hasBytes) this.#pump()
+    if (this.inbox.length > 0 || !this.#assembler.open) return null
+    return this.#openParts(this.#assembler.take()).stream
+  }
+
+  protected override settle(info: CloseInfo): void {
+    if (this.info !== undefined) return
+    super.settle(info)
+    this.#keepalive.end(this.closedError)
+    this.#outbox.end(this.closedError)
+    this.#parts?.fail(this.closedError)
+    this.#parts = undefined
+  }
+
+  #onData(chunk: Uint8Array): void {
+    this.#keepalive.alive = true
+    const wasOverfull = this.#overfull
+    this.#protocol.receiveData(chunk)
+    this.#pump()
+    // One chunk of grace: most handlers have emptied the inbox before the next one comes, and pausing is not free.
+    if (wasOverfull && this.#overfull && !this.#paused) {
+      this.#paused = true
+      this.#transport.pause()
+    }
+  }
+
+  /** Parses on while there is room for what comes out. */
+  #pump(): void {
+    try {
+      while (this.#hasRoom) {
+        const event = this.#protocol.nextEvent()
+        if (event === null) break
+        this.#dispatch(event)
+      }
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#fail(error.closeCode, error.message)
+      else this.#fail(CloseCode.INTERNAL_ERROR, 'Internal error')
+    }
+    // The low mark is half of the high one, so that reading does not start and stop with every message.
+    const mark = this.#overfull ? 0.5 : 1
+    const { inboxBytes, inboxMessages } = this.#options
+    const { bytes, length } = this.inbox
+    this.#overfull = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
+    if (this.#paused && !this.#overfull) this.#resume()
+  }
+
+  /**
+   * Whether another event may be parsed. A caller that waits gets a message of any size that is allowed; without one,
+   * a message that is arriving counts as unread.
+   */
+  get #hasRoom(): boolean {
+    if (this.#parts !== undefined) return this.#parts.wantsMore || this.#transportEnded
+    if (this.inbox.waiter !== undefined || this.#closing !== undefined) return true
+    const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
+    const limit = this.#options.inboxBytes * factor + this.#readAhead * READ_AHEAD_BYTES
+    return this.inbox.bytes + this.#assembler.size < limit
+  }
+
+  #resume(): void {
+    this.#paused = false
+    this.#readAhead = 0
+    this.#transport.resume()
+  }
+
+  /** The inbox has been full for a ping interval: a Close or a Ping behind it must not wait for ever. */
+  #onReadAhead(): void {
+    if (this.#readAhead === MAX_READ_AHEAD) return
+    this.#readAhead++
+    this.#pump()
+    if (this.#paused) {
+      this.#paused = false
+      this.#transport.resume()
+    }
+  }
+
+  #dispatch(event: ProtocolEvent): void {
+    switch (event.type) {
+      case 'TextMessage':
+      case 'BytesMessage':
+        this.#onMessage(event)
+        break
+      case 'Ping':
+        this.#protocol.sendPong(event.payload)
+        void this.#outbox.commit()
+        this.#tell(this.#options.onPing, event.payload)
+        break
+      case 'Pong':
+        this.#keepalive.onPong(event.payload)
+        this.#tell(this.#options.onPong, event.payload)
+        break
+      case 'CloseConnection':
+        this.#onClose(event)
+        break
+    }
+  }
+
+  #onMessage(part: Message): void {
+    this.#keepalive.active = true
+    if (this.#parts !== undefined) {
+      this.#pushPart(this.#parts, part)
+      return
+    }
+    if (!part.messageFinished && !this.#assembler.open && this.inbox.waiter?.delivery === Delivery.STREAM) {
+      const waiter = this.inbox.takeWaiter()
+      const parts = this.#openParts('')
+      this.#pushPart(parts, part)
+      waiter.resolve(parts.stream)
+      return
+    }
+    const message = this.#assembler.push(part, this.#protocol.frameRemaining)
+    if (message === null) return
+    // After our own Close it is the peer's that we wait for; messages that find no room are let go.
+    const unwanted = this.#closing !== undefined && this.inbox.bytes > this.#options.inboxBytes
+    if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(message)
+  }
+
+  #openParts(first: string | Uint8Array): PartStream {
+    const parts = new PartStream(() => this.#pump())
+    this.#parts = parts
+    parts.push(first, false)
+    return parts
+  }
+
+  #pushPart(parts: PartStream, part: Message): void {
+    if (part.messageFinished) this.#parts = undefined
+    parts.push(part.type === 'BytesMessage' ? part.data.slice() : part.data, part.messageFinished)
+  }
+
+  #sendPing(payload: Uint8Array): void {
+    if (!this.connected) return
+    this.#protocol.sendPing(payload)
+    void this.#outbox.commit()
+  }
+
+  /** Calls a hook of the application; what it throws ends this connection and nothing else. */
+  #tell(hook: ((payload: Uint8Array) => void) | undefined, payload: Uint8Array): void {
+    try {
+      hook?.(payload)
+    } catch (error) {
+      this.#fail(CloseCode.INTERNAL_ERROR, `A ping hook threw: ${String(error)}`)
+    }
+  }
+
+  #sendError(): ConnectionClosed {
+    if (this.info !== undefined) return this.closedError
+    const { code, reason } = this.#closing ?? { code: CloseCode.ABNORMAL_CLOSURE, reason: '' }
+    return new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
+  }
+
+  /** Begins the closing handshake (RFC 6455 §7.1.2). */
+  #startClosing(code: number, reason: string): void {
+    if (!this.connected) return
+    this.#protocol.sendClose(code, reason)
+    this.#closing = { code, reason }
+    this.#keepalive.stop()
+    this.#outbox.flush()
+    this.#setDeadline()
+    // The peer's Close may stand behind what nobody reads any more.
+    this.#pump()
+    if (this.#paused) this.#resume()
+  }
+
+  /** §5.5.1, §7.1.5: the peer's Close, as the answer to ours or as the beginning of the end. */
+  #onClose(event: CloseConnection): void {
+    if (event.code === CloseCode.ABNORMAL_CLOSURE) {
+      this.#vanished()
+      return
+    }
+    const ours = this.#closing
+    if (this.#protocol.state === ConnectionState.REMOTE_CLOSING) this.#protocol.sendClose(event.code, event.reason)
+    this.settle(
+      ours === undefined
+        ? { code: event.code, reason: event.reason, wasClean: true, initiator: 'remote' }
+        : { ...ours, wasClean: true, initiator: 'local' },
+    )
+    this.#outbox.flush()
+    // §7.1.1: the server closes TCP first, so that it is the client that holds TIME_WAIT off the server.
+    if (this.#protocol.role === 'server') this.#transport.end()
+    this.#setDeadline()
+  }
+
+  /** §7.1.7: says why if that may still be said, and lets the transport go. What comes in is dropped. */
+  #fail(code: number, reason: string): void {
+    const { state } = this.#protocol
+    if (state === ConnectionState.OPEN || state === ConnectionState.FAILED) {
+      this.#protocol.sendClose(code, fitting(reason))
+    }
+    this.settle({ code, reason: fitting(reason), wasClean: false, initiator: 'local' })
+    this.#outbox.flush()
+    this.#transport.end()
+    this.#setDeadline()
+    if (this.#paused) this.#resume()
+  }
+
+  #drop(reason: string): void {
+    this.settle({ code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, initiator: 'local' })
+    this.#transport.destroy()
+  }
+
+  #vanished(): void {
+    const initiator = this.#closing === undefined ? 'transport' : 'local'
+    this.settle({ code: CloseCode.ABNORMAL_CLOSURE, reason: '', wasClean: false, initiator })
+  }
+
+  /** The peer ended its side: everything that it sent is parsed, then the end is known. */
+  #onEnd(): void {
+    this.#transportEnded = true
+    this.#protocol.receiveData(null)
+    this.#pump()
+    this.#vanished()
+    this.#outbox.flush()
+    this.#transport.end()
+    this.#setDeadline()
+  }
+
+  #onGone(): void {
+    if (!this.#transportEnded) this.#onEnd()
+    if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
+    this.#deadline = undefined
+  }
+
+  #setDeadline(): void {
+    if (this.#deadline !== undefined || this.#options.closeTimeout === Number.POSITIVE_INFINITY) return
+    this.#deadline = this.clock.setTimeout(() => {
+      this.#deadline = undefined
+      this.#drop('')
+    }, this.#options.closeTimeout)
+  }
+}
+
+/** A reason cut so that it fits into a Close (§5.5.1: 123 bytes). */
+function fitting(reason: string): string {
+  let text = reason
+  while (new TextEncoder().encode(text).length > 123) text = text.slice(0, -1)
+  return text
+}

@@ -1,0 +1,169 @@
+/**
+ * Keepalive: pings, latency, and the deadlines of a connection (RFC 6455 §5.5.2, §5.5.3).
+ *
+ * Any byte that arrives counts as life. A peer is never judged by what our own side failed to read: while reading is
+ * paused no deadline passes, and a busy event loop gets one more turn to read before the verdict.
+ */
+import { CloseCode } from '../codec/close-code.ts'
+import type { Clock, TimerHandle } from './clock.ts'
+import type { ResolvedConnectionOptions } from './options.ts'
+import { rejectQuietly } from './rejection.ts'
+
+/** What keepalive asks of its connection. */
+export interface KeepaliveTarget {
+  /** Whether we do not read at the moment, so that silence says nothing about the peer. */
+  readonly readingPaused: boolean
+  sendPing(payload: Uint8Array): void
+  /** Reading has been paused for a whole ping interval: a little must be read, so that control frames are seen. */
+  readAhead(): void
+  /** No byte came within `pongTimeout` of a ping. */
+  onDead(): void
+  onExpired(code: number, reason: string): void
+}
+
+interface OutstandingPing {
+  readonly payload: Uint8Array
+  readonly sentAt: number
+  readonly promise: Promise<number> | undefined
+  readonly resolve: ((latency: number) => void) | undefined
+  readonly reject: ((error: unknown) => void) | undefined
+}
+
+/** Milliseconds that a turn of the event loop gets to read what has arrived while it was busy. */
+const LAST_LOOK = 1
+
+export class Keepalive {
+  /** Set by the connection for every chunk that arrives. */
+  alive = false
+  /** Set by the connection for every message in either direction. */
+  active = false
+  latency: number | undefined
+
+  readonly #clock: Clock
+  readonly #target: KeepaliveTarget
+  readonly #pingInterval: number
+  readonly #pongTimeout: number
+  readonly #idleTimeout: number
+  #beat: TimerHandle
+  #idle: TimerHandle
+  #life: TimerHandle
+  #outstanding: OutstandingPing[] = []
+  #pings = 0
+
+  constructor(clock: Clock, target: KeepaliveTarget, options: ResolvedConnectionOptions) {
+    this.#clock = clock
+    this.#target = target
+    this.#pingInterval = options.pingInterval
+    this.#pongTimeout = options.pongTimeout
+    this.#idleTimeout = options.idleTimeout
+    this.#beat = this.#after(options.pingInterval, this.#onBeat)
+    this.#idle = this.#after(options.idleTimeout, this.#onIdle)
+    this.#life = this.#after(options.maxLifetime, this.#onLifetime)
+  }
+
+  /** Sends a ping of the application. Resolves to its round trip in milliseconds. */
+  ping(payload: Uint8Array | undefined): Promise<number> {
+    const bytes = payload ?? this.#nextPayload()
+    let resolve!: (latency: number) => void
+    let reject!: (error: unknown) => void
+    const promise = new Promise<number>((settle, fail) => {
+      resolve = settle
+      reject = fail
+    })
+    this.#target.sendPing(bytes)
+    this.#outstanding.push({ payload: bytes, sentAt: this.#clock.now(), promise, resolve, reject })
+    return promise
+  }
+
+  /** A Pong answers the ping with its payload, and every one sent before that (§5.5.3). */
+  onPong(payload: Uint8Array): void {
+    const index = this.#outstanding.findIndex((ping) => equal(ping.payload, payload))
+    if (index < 0) return
+    const now = this.#clock.now()
+    for (const ping of this.#outstanding.splice(0, index + 1)) {
+      this.latency = now - ping.sentAt
+      ping.resolve?.(this.latency)
+    }
+  }
+
+  /** The connection closes or has ended: no deadline passes any more. */
+  stop(): void {
+    for (const timer of [this.#beat, this.#idle, this.#life]) if (timer !== undefined) this.#clock.clearTimeout(timer)
+    this.#beat = undefined
+    this.#idle = undefined
+    this.#life = undefined
+  }
+
+  /** The connection has ended: pings that wait for their Pong fail. */
+  end(error: Error): void {
+    this.stop()
+    for (const { promise, reject } of this.#outstanding.splice(0)) {
+      if (promise !== undefined && reject !== undefined) rejectQuietly(promise, reject, error)
+    }
+  }
+
+  readonly #onBeat = (): void => {
+    this.alive = false
+    if (this.#target.readingPaused) this.#target.readAhead()
+    const payload = this.#nextPayload()
+    // Pings of ours that were never answered say no more than the next one will.
+    this.#outstanding = this.#outstanding.filter((ping) => ping.promise !== undefined)
+    this.#outstanding.push({
+      payload,
+      sentAt: this.#clock.now(),
+      promise: undefined,
+      resolve: undefined,
+      reject: undefined,
+    })
+    this.#target.sendPing(payload)
+    this.#beat =
+      this.#pongTimeout === Number.POSITIVE_INFINITY
+        ? this.#after(this.#pingInterval, this.#onBeat)
+        : this.#after(this.#pongTimeout, this.#onVerdict)
+  }
+
+  readonly #onVerdict = (): void => {
+    if (this.#survives()) return
+    this.#beat = this.#after(LAST_LOOK, this.#onLastLook)
+  }
+
+  readonly #onLastLook = (): void => {
+    if (!this.#survives()) this.#target.onDead()
+  }
+
+  #survives(): boolean {
+    if (!this.alive && !this.#target.readingPaused) return false
+    const rest = this.#pingInterval - this.#pongTimeout
+    if (rest > 0) this.#beat = this.#after(rest, this.#onBeat)
+    else this.#onBeat()
+    return true
+  }
+
+  readonly #onIdle = (): void => {
+    if (!this.active) {
+      this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
+      return
+    }
+    this.active = false
+    this.#idle = this.#after(this.#idleTimeout, this.#onIdle)
+  }
+
+  readonly #onLifetime = (): void => {
+    this.#target.onExpired(CloseCode.GOING_AWAY, 'Maximum lifetime reached')
+  }
+
+  #after(delay: number, callback: () => void): TimerHandle {
+    return delay === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimeout(callback, delay)
+  }
+
+  /** A payload that no other ping of this connection has. */
+  #nextPayload(): Uint8Array {
+    const payload = new Uint8Array(4)
+    new DataView(payload.buffer).setUint32(0, ++this.#pings)
+    return payload
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,107 @@
+/**
+ * The outbox: encoded frames on their way to the transport, and the callers that wait for room.
+ *
+ * Frames are held until the handler waits for a message, 64 KiB have gathered, or the turn ends, whichever comes
+ * first: a batch of answers costs one write, and a lone one is not delayed.
+ */
+import { type FrameEncoder, giveBack } from '../codec/frame-encoder.ts'
+import type { Clock } from './clock.ts'
+import { rejectQuietly } from './rejection.ts'
+import type { ByteTransport } from './transport.ts'
+
+/** Bytes that are written at once even when more may follow in this turn. */
+const FLUSH_AT = 1 << 16
+
+/** What `send` returns when there is room: one promise for all, because one per message would cost more than the frame. */
+const SENT: Promise<boolean> = Promise.resolve(true)
+
+interface Sender {
+  readonly promise: Promise<boolean>
+  readonly resolve: (sent: boolean) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Outbox {
+  readonly #frames: FrameEncoder
+  readonly #transport: ByteTransport
+  readonly #clock: Clock
+  readonly #highWaterMark: number
+  #scheduled = false
+  /** Whether the transport asked to wait and has not drained since. */
+  #full = false
+  #senders: Sender[] = []
+
+  constructor(frames: FrameEncoder, transport: ByteTransport, clock: Clock, highWaterMark: number) {
+    this.#frames = frames
+    this.#transport = transport
+    this.#clock = clock
+    this.#highWaterMark = highWaterMark
+  }
+
+  /** Bytes that have not left for the operating system. */
+  get bufferedAmount(): number {
+    return this.#frames.pending + this.#transport.bufferedAmount
+  }
+
+  /** Whether a further message would have to wait. */
+  get congested(): boolean {
+    return this.#full && this.bufferedAmount > this.#highWaterMark
+  }
+
+  /**
+   * Frames were encoded: sees to it that they leave.
+   *
+   * @param uncopied whether the memory of the caller is in use until the transport has drained
+   * @returns resolves when there is room for more
+   */
+  commit(uncopied: boolean = false): Promise<boolean> {
+    if (this.#frames.pending >= FLUSH_AT) this.flush()
+    else this.#schedule()
+    return this.#full && (uncopied || this.congested) ? this.#wait() : SENT
+  }
+
+  /** Writes what is pending. */
+  flush(): void {
+    if (this.#frames.pending === 0) return
+    const range = this.#frames.takeRange()
+    if (range === undefined) {
+      const pieces = this.#frames.take()
+      this.#full = !this.#transport.writeAll(pieces)
+    } else {
+      this.#full = !this.#transport.write(range)
+      if (this.#transport.bufferedAmount === 0) giveBack(range)
+    }
+  }
+
+  onDrain(): void {
+    this.#full = false
+    for (const sender of this.#senders.splice(0)) sender.resolve(true)
+  }
+
+  /** The connection has ended: nobody gets room any more. */
+  end(error: Error): void {
+    for (const { promise, reject } of this.#senders.splice(0)) rejectQuietly(promise, reject, error)
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#clock.afterTurn(this.#onTurnEnd)
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#scheduled = false
+    this.flush()
+  }
+
+  #wait(): Promise<boolean> {
+    let resolve!: (sent: boolean) => void
+    let reject!: (error: unknown) => void
+    const promise = new Promise<boolean>((settle, fail) => {
+      resolve = settle
+      reject = fail
+    })
+    this.#senders.push({ promise, resolve, reject })
+    return promise
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Rejections that nobody may be waiting for.
+ *
+ * A handler may call `send` or `receive` and drop the promise; when the connection then ends, that must not take the
+ * process down. Whoever does await the promise still gets the error.
+ */
+
+function seen(): void {}
+
+/** Rejects a promise that its holder may have dropped. */
+export function rejectQuietly(promise: Promise<unknown>, reject: (error: unknown) => void, error: unknown): void {
+  promise.catch(seen)
+  reject(error)
+}
+
+/** A rejected promise that its holder may drop. */
+export function quietRejection(error: unknown): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(seen)
+  return promise
+}
