@@ -4,6 +4,9 @@
  * An extension object belongs to one connection. Inbound hooks run in the order of the negotiated list, outbound hooks
  * in reverse. An extension owns the reserved bits that it returns from `inboundHeader`; a bit that nobody owns fails
  * the connection.
+ *
+ * A payload that a hook returns is read or copied before the next hook of any extension is called: an extension may
+ * reuse its memory, but not for an outbound payload of 16 KiB or more, which is sent from where it lies.
  */
 import type { Violation } from './errors.ts'
 import type { Role } from './event.ts'
@@ -33,6 +36,8 @@ export interface OutboundFragment {
 export interface Extension {
   /** The registered token (§11.4). */
   readonly name: string
+  /** Reserved bits that it claims, as `Rsv` masks: extensions with one in common are not agreed on. @default 0 */
+  readonly rsv?: number
   /** Whether it was negotiated; a disabled extension is never called after the handshake. */
   readonly enabled: boolean
 

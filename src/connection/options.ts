@@ -4,28 +4,13 @@
  * The table at the end is what checks options at the call and what docs/security.md is made of. All limits are on by
  * default; unlimited is spelled `Infinity`.
  */
+import { DEFLATE_DEFAULTS, DEFLATE_RANGES, type DeflateOptions } from '../codec/deflate-parameters.ts'
 import { checkOptions, type Defaults, defaultsOf, type NumberRule, type OptionTable } from './option-table.ts'
+
+export type { DeflateOptions } from '../codec/deflate-parameters.ts'
 
 /** What to do with a message for a peer that does not read (`sendPolicy`). */
 export type SendPolicy = 'wait' | 'close' | 'drop'
-
-/** Parameters of permessage-deflate (RFC 7692 §7.1) and how to use it. */
-export interface DeflateOptions {
-  /** Keep no context between messages that the server sends. @default true */
-  serverNoContextTakeover?: boolean
-  /** Ask the client to keep no context between messages that it sends. @default true */
-  clientNoContextTakeover?: boolean
-  /** Window of the server's compressor, as a power of two, 9 to 15. @default 15 */
-  serverMaxWindowBits?: number
-  /** Window of the client's compressor, as a power of two, 8 to 15, asked for when the client lets us. @default 15 */
-  clientMaxWindowBits?: number
-  /** zlib level, 0 to 9. @default 6 */
-  level?: number
-  /** zlib memory level, 1 to 9. @default 8 */
-  memLevel?: number
-  /** Messages shorter than this, in bytes, are sent as they are. @default 128 */
-  threshold?: number
-}
 
 /** What may be said about a connection. Every option has a default; wrong values are refused at the call. */
 export interface ConnectionOptions {
@@ -110,27 +95,40 @@ function within(unit: string, min: number, max: number): Omit<NumberRule, 'defau
 export const DEFLATE_OPTIONS: OptionTable<DeflateOptions> = {
   serverNoContextTakeover: {
     kind: 'flag',
-    default: true,
+    default: DEFLATE_DEFAULTS.serverNoContextTakeover,
     doc: 'Keep no context between messages that the server sends.',
   },
   clientNoContextTakeover: {
     kind: 'flag',
-    default: true,
+    default: DEFLATE_DEFAULTS.clientNoContextTakeover,
     doc: 'Ask the client to keep no context between messages that it sends.',
   },
   serverMaxWindowBits: {
-    ...within('bits', 9, 15),
-    default: 15,
+    ...within('bits', ...DEFLATE_RANGES.serverMaxWindowBits),
+    default: DEFLATE_DEFAULTS.serverMaxWindowBits,
     doc: "Window of the server's compressor, as a power of two.",
   },
   clientMaxWindowBits: {
-    ...within('bits', 8, 15),
-    default: 15,
+    ...within('bits', ...DEFLATE_RANGES.clientMaxWindowBits),
+    default: DEFLATE_DEFAULTS.clientMaxWindowBits,
     doc: "Window of the client's compressor, as a power of two, asked for when the client lets us.",
   },
-  level: { ...within('zlib levels', 0, 9), default: 6, doc: 'How hard zlib tries.' },
-  memLevel: { ...within('zlib memory levels', 1, 9), default: 8, doc: 'How much memory zlib takes to compress.' },
-  threshold: { ...bytes, min: 0, default: 128, doc: 'Messages shorter than this are sent as they are.' },
+  level: {
+    ...within('zlib levels', ...DEFLATE_RANGES.level),
+    default: DEFLATE_DEFAULTS.level,
+    doc: 'How hard zlib tries.',
+  },
+  memLevel: {
+    ...within('zlib memory levels', ...DEFLATE_RANGES.memLevel),
+    default: DEFLATE_DEFAULTS.memLevel,
+    doc: 'How much memory zlib takes to compress.',
+  },
+  threshold: {
+    ...bytes,
+    min: DEFLATE_RANGES.threshold[0],
+    default: DEFLATE_DEFAULTS.threshold,
+    doc: 'Messages shorter than this are sent as they are.',
+  },
 }
 
 /** Every option of a connection: unit, range, default. */
