@@ -12,13 +12,32 @@ interface Metadata {
   readonly scripts: Record<string, string>
 }
 
+interface Locked {
+  readonly resolved?: string
+  readonly hasInstallScript?: boolean
+  readonly optionalDependencies?: Record<string, string>
+}
+
+async function readLock(): Promise<[path: string, entry: Locked][]> {
+  const lock: { packages: Record<string, Locked> } = await Bun.file(join(ROOT, 'package-lock.json')).json()
+  return Object.entries(lock.packages)
+}
+
 describe('house: the package', () => {
   test('has one lock file, which names no registry', async () => {
     const locks = ['package-lock.json', 'npm-shrinkwrap.json', 'yarn.lock', 'pnpm-lock.yaml']
     expect(locks.filter((name) => existsSync(join(ROOT, name)))).toEqual(['package-lock.json'])
-    const lock = await Bun.file(join(ROOT, 'package-lock.json')).text()
-    expect(lock).not.toContain('"resolved"')
-    expect(lock).not.toContain('https://registry')
+    for (const [path, entry] of await readLock()) {
+      if (entry.resolved !== undefined) expect(`${path}: ${entry.resolved}`).toMatch(/: test\/[\w-]+$/)
+    }
+  })
+
+  test('locks the packages of every platform, without which npm ci refuses the lock file', async () => {
+    const lock = await readLock()
+    const locked = new Set(lock.map(([path]) => path))
+    const optional = lock.flatMap(([, entry]) => Object.keys(entry.optionalDependencies ?? {}))
+    expect(optional.length).toBeGreaterThan(10)
+    expect(optional.filter((name) => !locked.has(`node_modules/${name}`))).toEqual([])
   })
 
   test('P24 depends on Hono and its Node server alone, and lets only bun run an install script', async () => {
@@ -26,8 +45,7 @@ describe('house: the package', () => {
     expect(Object.keys(metadata.dependencies)).toEqual(['@hono/node-server'])
     expect(Object.keys(metadata.peerDependencies)).toEqual(['hono'])
     expect(metadata.allowScripts).toEqual({ bun: true })
-    const lock = await Bun.file(join(ROOT, 'package-lock.json')).json()
-    const packages = Object.entries<{ hasInstallScript?: boolean }>(lock.packages)
+    const packages = await readLock()
     const scripted = packages.filter(([, entry]) => entry.hasInstallScript === true).map(([path]) => path)
     expect(scripted).toContain('node_modules/bun')
   })

@@ -32,6 +32,13 @@ export function machineNode(): string {
   throw new Error('No node on PATH outside node_modules; name one in SUBJECT_NODE')
 }
 
+/** Of test/node-current. Not every npm links the executable of a package that is optional. */
+function currentNode(): string {
+  const [found] = new Bun.Glob('node-*/bin/node').scanSync({ cwd: join(ROOT, 'node_modules'), absolute: true })
+  if (found === undefined) throw new Error('test/node-current has no Node for this machine')
+  return found
+}
+
 function isInPackages(path: string): boolean {
   return path.split(sep).includes('node_modules')
 }
@@ -42,7 +49,7 @@ export function executable(runtime: Runtime): string {
     case 'node':
       return machineNode()
     case 'node-current':
-      return join(BIN, 'node')
+      return currentNode()
     case 'bun':
       return process.execPath
     case 'deno':
