@@ -1,7 +1,7 @@
 /** What package.json and the lock file promise. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ROOT } from '../subject/runtime.ts'
 
 interface Metadata {
@@ -55,5 +55,29 @@ describe('house: the package', () => {
     const files = Object.values(metadata.scripts).flatMap((script) => script.match(/[\w./-]+\.(ts|json)\b/g) ?? [])
     expect(files).toContain('test/subject/run.ts')
     expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+  })
+
+  test('has a file behind every link of its pages', async () => {
+    const pages = ['README.md', 'CHANGELOG.md', ...new Bun.Glob('docs/*.md').scanSync(ROOT)]
+    expect(pages).toContain('docs/architecture.md')
+    const dead: string[] = []
+    let links = 0
+    for (const page of pages) {
+      const text = await Bun.file(join(ROOT, page)).text()
+      for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
+        links += 1
+        if (!existsSync(join(ROOT, dirname(page), target))) dead.push(`${page}: ${target}`)
+      }
+    }
+    expect(links).toBeGreaterThan(3)
+    expect(dead).toEqual([])
+  })
+
+  test('has a README whose commands npm runs', async () => {
+    const metadata: Metadata = await Bun.file(join(ROOT, 'package.json')).json()
+    const readme = await Bun.file(join(ROOT, 'README.md')).text()
+    const commands = [...readme.matchAll(/npm ci && npm (?:run )?(\w+)/g)].map((match) => match[1] ?? '')
+    expect(commands).toEqual(expect.arrayContaining(['chat', 'test']))
+    expect(commands.filter((name) => metadata.scripts[name] === undefined)).toEqual([])
   })
 })
