@@ -1,0 +1,141 @@
+/**
+ * May this request become a connection? Everything between the middleware in front and the upgrade, in this order: the
+ * handshake, the origin, the caps, `beforeUpgrade`, the subprotocol.
+ */
+import type { Context } from 'hono'
+import type { StatusCode } from 'hono/utils/http-status'
+import { HandshakeError } from '../codec/errors.ts'
+import type { HeaderList } from '../codec/header.ts'
+import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
+import { isOriginAllowed } from './origin.ts'
+import { type ResolvedRoute, ROUTE_OPTIONS } from './route-options.ts'
+
+/** Seconds after which a refused client may try again; what fills a cap is usually short. */
+const RETRY_AFTER = 5
+
+/** A request that may become a connection. */
+export interface Admitted {
+  readonly route: ResolvedRoute
+  readonly subprotocol: string | undefined
+}
+
+/** Places in caps that one request holds. Once released it takes no more. */
+export class Places {
+  readonly #held: (() => void)[] = []
+  #released = false
+
+  /** @returns the refusal, or `undefined` when there was a place in every cap */
+  take(route: ResolvedRoute, c: Context): Response | undefined {
+    if (this.#released) return undefined
+    for (const { cap, max, maxPerKey } of route.caps) {
+      const key = maxPerKey === Number.POSITIVE_INFINITY ? undefined : route.options.connectionKey?.(c)
+      const place = cap.take({ max, maxPerKey, key })
+      if (typeof place === 'function') {
+        this.#held.push(place)
+        continue
+      }
+      const status = place.option === 'maxConnections' ? 503 : 429
+      return refuse(c, status, `Too many connections: ${place.option} is ${place.limit}`, RETRY_LATER)
+    }
+    return undefined
+  }
+
+  /** Gives all places back. Idempotent. */
+  release(): void {
+    this.#released = true
+    for (const giveBack of this.#held.splice(0)) giveBack()
+  }
+}
+
+const RETRY_LATER = [['Retry-After', String(RETRY_AFTER)]] as const
+
+/** An answer of ours: one line that says what is wrong. Headers that middleware has set so far are kept. */
+export function refuse(c: Context, status: number, message: string, headers: HeaderList = []): Response {
+  const all: [string, string][] = [['Content-Type', 'text/plain; charset=UTF-8']]
+  for (const [name, value] of headers) all.push([name, value])
+  return c.newResponse(`${message}\n`, { status: status as StatusCode, headers: all })
+}
+
+/**
+ * Decides within `handshakeTimeout`.
+ *
+ * @param places where the places that the request takes are kept; they are the caller's to release
+ * @returns what to upgrade with, or the refusal
+ * @throws what an option that is a function throws, but for a `Response`, which is the refusal
+ */
+export async function admit(
+  c: Context,
+  headers: HeaderList,
+  resolve: (c: Context) => ResolvedRoute | Promise<ResolvedRoute>,
+  places: Places,
+): Promise<Admitted | Response> {
+  let request: UpgradeRequest
+  try {
+    request = checkUpgradeRequest({ method: c.req.method, headers })
+  } catch (error) {
+    if (error instanceof HandshakeError) return refuse(c, error.status, error.message, error.headers)
+    throw error
+  }
+  try {
+    const started = performance.now()
+    const route = await resolve(c)
+    const limit = route.options.handshakeTimeout ?? ROUTE_OPTIONS.handshakeTimeout.default
+    const decision = decide(c, request, route, places)
+    if (limit === Number.POSITIVE_INFINITY) return await decision
+    return await within(decision, limit - (performance.now() - started), () =>
+      refuse(c, 503, `The handshake took longer than handshakeTimeout, ${limit} ms`, RETRY_LATER),
+    )
+  } catch (error) {
+    if (error instanceof Response) return error
+    throw error
+  }
+}
+
+async function decide(
+  c: Context,
+  request: UpgradeRequest,
+  route: ResolvedRoute,
+  places: Places,
+): Promise<Admitted | Response> {
+  const { options } = route
+  if (!(await isOriginAllowed(options.origin, request.origin, c))) {
+    const who = request.origin === undefined ? 'A request without Origin' : `Origin ${JSON.stringify(request.origin)}`
+    return refuse(c, 403, `${who} may not connect: it is not allowed by the option origin`)
+  }
+  const full = places.take(route, c)
+  if (full !== undefined) return full
+  const refusal = await options.beforeUpgrade?.(c)
+  if (refusal instanceof Response) return refusal
+  const subprotocol = await chooseSubprotocol(c, request.subprotocols, options.subprotocols)
+  if (subprotocol === undefined && options.requireSubprotocol === true) {
+    const known = Array.isArray(options.subprotocols) ? `; known are ${options.subprotocols.join(', ')}` : ''
+    return refuse(c, 400, `Header 'Sec-WebSocket-Protocol' must offer a subprotocol of this route${known}`)
+  }
+  return { route, subprotocol }
+}
+
+/** §4.2.2 point 5.4: one that the client offered, or none. */
+async function chooseSubprotocol(
+  c: Context,
+  offered: readonly string[],
+  spoken: ResolvedRoute['options']['subprotocols'],
+): Promise<string | undefined> {
+  if (spoken === undefined || offered.length === 0) return undefined
+  if (typeof spoken !== 'function') return offered.find((name) => spoken.includes(name))
+  const chosen = (await spoken(offered, c)) ?? undefined
+  if (chosen === undefined || offered.includes(chosen)) return chosen
+  throw new TypeError(`subprotocols chose ${JSON.stringify(chosen)}, which the client did not offer`)
+}
+
+/** `work`, or what `late` gives when it takes longer than `limit` milliseconds; what comes of it then is left out. */
+async function within<T>(work: Promise<T>, limit: number, late: () => T): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const deadline = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(late()), Math.max(0, limit))
+  })
+  try {
+    return await Promise.race([work, deadline])
+  } finally {
+    clearTimeout(timer)
+  }
+}

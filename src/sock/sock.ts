@@ -1,0 +1,178 @@
+/** WebSocket routes on Hono applications, as flask-sock has them on Flask. */
+import type { Context, Env, Hono, MiddlewareHandler, Schema } from 'hono'
+import type { BlankEnv, MergePath } from 'hono/types'
+import { type Topic, Topics } from '../topic/topics.ts'
+import { ConnectionCap } from './connection-cap.ts'
+import {
+  checkRouteOptions,
+  type Handler,
+  type Incoming,
+  type MaybeSchema,
+  type OptionLayer,
+  type Outgoing,
+  type PerConnection,
+  type RouteOptions,
+  type SockOptions,
+} from './route-options.ts'
+import { upgradeRoute } from './upgrade.ts'
+
+/** Where the routes of a Sock land. */
+export interface MountOptions {
+  /** Path before every route, as in Hono's `basePath`. @default none */
+  basePath?: string
+}
+
+/**
+ * Routes, options and topics that belong together.
+ *
+ * ```ts
+ * const sock = new Sock(app)
+ * sock.route('/echo', async (ws) => {
+ *   for await (const message of ws) await ws.send(message)
+ * })
+ * ```
+ *
+ * As everywhere in Hono, order counts: middleware that is to run before a route is registered before it, and a GET
+ * handler that shares the path of a route after it.
+ */
+export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
+  #layers: readonly OptionLayer[]
+  #topics: Topics = new Topics()
+  readonly #mounts: { readonly app: Hono; readonly basePath: string | undefined }[] = []
+  readonly #routes: { readonly path: string; readonly middleware: MiddlewareHandler }[] = []
+  readonly #groups = new Map<unknown, Sock>()
+
+  /**
+   * @param app where routes land; without one, `mount` says so later
+   * @param options what holds for every route that does not say otherwise, or a function of the context that gives it
+   * @throws {TypeError} for an unknown option or one of the wrong type, by name
+   * @throws {RangeError} for an option out of range
+   */
+  constructor(app?: Hono<E, Schema, BasePath>, options: PerConnection<SockOptions<E>, Context<E>> = {}) {
+    this.#layers = [optionLayer(options as OptionLayer['options'], false)]
+    if (app !== undefined) this.mount(app)
+  }
+
+  /**
+   * Puts every route of this Sock on an application, those that exist and those to come. Any number of applications
+   * may be mounted, before or after the routes.
+   */
+  mount<E2 extends E, S extends Schema, B extends string>(app: Hono<E2, S, B>, { basePath }: MountOptions = {}): this {
+    const host = app as unknown as Hono
+    if (this.#mounts.some((mount) => mount.app === host && mount.basePath === basePath)) return this
+    this.#mounts.push({ app: host, basePath })
+    for (const route of this.#routes) register(host, basePath, route)
+    return this
+  }
+
+  /**
+   * Adds a route, on every application that is or will be mounted, or on `app` of the options alone.
+   *
+   * @param path as in Hono: `/chat/:room`, `/files/*`
+   * @returns the handler, so that it can serve another path as well
+   * @throws {TypeError} for an unknown option or one of the wrong type, by name
+   * @throws {RangeError} for an option out of range
+   */
+  route<P extends string, H extends Handler<E, MergePath<BasePath, P>>>(path: P, handler: H): H
+  route<
+    P extends string,
+    E2 extends Env,
+    S2 extends Schema,
+    B2 extends string,
+    Rx extends MaybeSchema = undefined,
+    Tx extends MaybeSchema = undefined,
+    const Sub extends string = string,
+  >(
+    path: P,
+    options: RouteOptions<E2, MergePath<B2, P>, Rx, Tx, Sub> & { app: Hono<E2, S2, B2> },
+    handler: Handler<E2, MergePath<B2, P>, Incoming<Rx>, Outgoing<Tx>, Sub>,
+  ): typeof handler
+  route<
+    P extends string,
+    Rx extends MaybeSchema = undefined,
+    Tx extends MaybeSchema = undefined,
+    const Sub extends string = string,
+  >(
+    path: P,
+    options: PerConnection<RouteOptions<E, MergePath<BasePath, P>, Rx, Tx, Sub>, Context<E, MergePath<BasePath, P>>>,
+    handler: Handler<E, MergePath<BasePath, P>, Incoming<Rx>, Outgoing<Tx>, Sub>,
+  ): typeof handler
+  route(path: string, ...args: readonly unknown[]): unknown {
+    const [given, handler] = args.length === 1 ? [{}, args[0]] : args
+    const { app, ...rest } = given as { app?: Hono }
+    if (app !== undefined) return this.group(app).route(path, rest, handler as Handler)
+    const route = { path, middleware: this.#middleware(given, handler) }
+    this.#routes.push(route)
+    for (const mount of this.#mounts) register(mount.app, mount.basePath, route)
+    return handler
+  }
+
+  /**
+   * A route in the form of Hono, with the options of this Sock: `app.get('/chat/:room', auth, sock.upgrade(handler))`.
+   *
+   * @throws as `route`
+   */
+  upgrade<P extends string = string>(handler: Handler<E, P>): MiddlewareHandler<E, P>
+  upgrade<
+    P extends string = string,
+    Rx extends MaybeSchema = undefined,
+    Tx extends MaybeSchema = undefined,
+    const Sub extends string = string,
+  >(
+    options: PerConnection<RouteOptions<E, P, Rx, Tx, Sub>, Context<E, P>>,
+    handler: Handler<E, P, Incoming<Rx>, Outgoing<Tx>, Sub>,
+  ): MiddlewareHandler<E, P>
+  upgrade(...args: readonly unknown[]): MiddlewareHandler {
+    const [options, handler] = args.length === 1 ? [{}, args[0]] : args
+    return this.#middleware(options, handler)
+  }
+
+  #middleware(options: unknown, handler: unknown): MiddlewareHandler {
+    return upgradeRoute([...this.#layers, optionLayer(options as OptionLayer['options'], true)], handler as Handler)
+  }
+
+  /**
+   * The options and topics of this Sock with more options on top, for routes that land on a sub-application. As all of
+   * Hono's, the routes of a sub-application must be there before `app.route(path, sub)`.
+   *
+   * @returns the same group when called again for the same application
+   * @throws {TypeError} for options when the group exists already
+   */
+  group<E2 extends Env, S2 extends Schema, B2 extends string>(
+    app: Hono<E2, S2, B2>,
+    options?: PerConnection<SockOptions<E2>, Context<E2>>,
+  ): Sock<E2, B2> {
+    const existing = this.#groups.get(app)
+    if (existing !== undefined) {
+      if (options !== undefined)
+        throw new TypeError('The group of this application exists already; its options are set')
+      return existing as unknown as Sock<E2, B2>
+    }
+    const group = new Sock<E2, B2>(undefined, options)
+    group.#layers = [...this.#layers, ...group.#layers]
+    group.#topics = this.#topics
+    group.mount(app)
+    this.#groups.set(app, group as unknown as Sock)
+    return group
+  }
+
+  /** The topic of this name; the same for every route and group of this Sock. */
+  topic(name: string): Topic {
+    return this.#topics.topic(name)
+  }
+}
+
+function optionLayer(options: OptionLayer['options'], isRoute: boolean): OptionLayer {
+  if (typeof options !== 'function') checkRouteOptions(options, isRoute)
+  return { options, cap: new ConnectionCap(), isRoute }
+}
+
+/** All methods, because a POST that asks for a WebSocket gets 405 and not 404. */
+function register(
+  app: Hono,
+  basePath: string | undefined,
+  { path, middleware }: { readonly path: string; readonly middleware: MiddlewareHandler },
+): void {
+  const target = basePath === undefined ? app : app.basePath(basePath)
+  target.all(path, middleware)
+}

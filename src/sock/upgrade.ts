@@ -1,0 +1,142 @@
+/** The Hono middleware that turns an upgrade request into a connection: admission, upgrader, handler. */
+import type { Context, Env, MiddlewareHandler, Next } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
+import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
+import type { Connection } from '../connection/connection.ts'
+import { UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
+import { admit, Places, refuse } from './admission.ts'
+import { ConnectionCap } from './connection-cap.ts'
+import { report, runHandler } from './lifetime.ts'
+import {
+  type Handler,
+  type Incoming,
+  type MaybeSchema,
+  type OptionLayer,
+  type Outgoing,
+  type PerConnection,
+  type RouteOptions,
+  routeResolver,
+} from './route-options.ts'
+
+/** Hono's own default: every variable and binding goes, unchecked. */
+type AnyEnv = Context extends Context<infer E> ? E : never
+
+/**
+ * A WebSocket route as Hono middleware: `app.get('/chat/:room', auth, upgrade(handler))`.
+ *
+ * A request that is no upgrade goes on to the routes behind; when none answers, it gets 426.
+ *
+ * @throws {TypeError} at the call, for an unknown option or one of the wrong type, by name
+ * @throws {RangeError} at the call, for an option out of range
+ */
+export function upgrade<E extends Env = AnyEnv, P extends string = string>(
+  handler: Handler<E, P>,
+): MiddlewareHandler<E, P>
+export function upgrade<
+  E extends Env = AnyEnv,
+  P extends string = string,
+  Rx extends MaybeSchema = undefined,
+  Tx extends MaybeSchema = undefined,
+  const Sub extends string = string,
+>(
+  options: PerConnection<RouteOptions<E, P, Rx, Tx, Sub>, Context<E, P>>,
+  handler: Handler<E, P, Incoming<Rx>, Outgoing<Tx>, Sub>,
+): MiddlewareHandler<E, P>
+export function upgrade(
+  ...args: [handler: Handler] | [options: OptionLayer['options'], handler: Handler]
+): MiddlewareHandler {
+  const [options, handler] = args.length === 1 ? [{}, args[0]] : args
+  return upgradeRoute([{ options, cap: new ConnectionCap(), isRoute: true }], handler)
+}
+
+/** The same with options in layers, the outermost first. */
+export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): MiddlewareHandler {
+  if (typeof handler !== 'function') throw new TypeError('A route needs a handler, which is a function')
+  const resolve = routeResolver(layers)
+  return async (c, next) => {
+    const headers = [...c.req.raw.headers]
+    if (!isWebSocketUpgrade(headers)) return fallThrough(c, next)
+    const places = new Places()
+    try {
+      const admitted = await admit(c, headers, resolve, places)
+      if (admitted instanceof Response) {
+        places.release()
+        return admitted
+      }
+      const { subprotocol, route } = admitted
+      const upgrader = findUpgrader(c)
+      if (upgrader === undefined) {
+        places.release()
+        return refuse(c, 501, NO_ADAPTER)
+      }
+      const { response, opened } = upgrader.upgrade(c.req.raw, { subprotocol, options: route.connection })
+      void start(opened, places, c, (ws) => runHandler(ws, c, route.options, handler))
+      return withPreparedHeaders(c, response)
+    } catch (error) {
+      places.release()
+      throw error
+    }
+  }
+}
+
+const NO_ADAPTER =
+  'No adapter: this server cannot upgrade. Start the application with serve() from fetch-sock/server, or see docs/runtimes.md for Bun.serve, Deno.serve and Cloudflare Workers'
+
+function findUpgrader(c: Context): Upgrader | undefined {
+  const env = c.env as { readonly [UPGRADER]?: Upgrader } | undefined
+  return env?.[UPGRADER]
+}
+
+/** Waits for the connection, runs its handler, and gives the places back when it has ended or never was. */
+async function start(
+  opened: Promise<Connection | null>,
+  places: Places,
+  c: Context,
+  run: (ws: Connection) => Promise<void>,
+): Promise<void> {
+  try {
+    const ws = await opened
+    if (ws === null) return
+    void run(ws)
+    await ws.closed
+  } catch (error) {
+    report(error, c)
+  } finally {
+    places.release()
+  }
+}
+
+/** Hono leaves out what `c.header` set before the handler when the response is not one of its own. */
+function withPreparedHeaders(c: Context, response: Response): Response {
+  for (const [name, value] of c.newResponse(null, 200).headers) {
+    if (name === 'set-cookie') response.headers.append(name, value)
+    else response.headers.set(name, value)
+  }
+  return response
+}
+
+/**
+ * A request that is no upgrade: whatever comes behind may answer. When it was nobody, a GET learns that this is a
+ * WebSocket: 426 with `Upgrade` (RFC 9110 §15.5.22).
+ *
+ * A 404 that an endpoint behind has chosen stands. Hono does not tell it from the 404 for nobody; the routes that match
+ * do: middleware takes `next`, an endpoint does not.
+ */
+async function fallThrough(c: Context, next: Next): Promise<Response | undefined> {
+  const behind = matchedRoutes(c).slice(c.req.routeIndex + 1)
+  const isGet = c.req.method === 'GET' || c.req.method === 'HEAD'
+  if (behind.length > 0 || !isGet) {
+    await next()
+    if (!isGet || c.res.status !== 404 || behind.some(({ handler }) => !isMiddleware(findTargetHandler(handler))))
+      return undefined
+  }
+  const answer = refuse(c, 426, "This is a WebSocket: header 'Upgrade' must be websocket (RFC 6455 §4.2.1)", [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+  ])
+  if (!c.finalized) return answer
+  // Behind `next` a returned response is ignored.
+  c.res = answer
+  return undefined
+}
