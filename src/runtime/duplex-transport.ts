@@ -9,12 +9,10 @@ type MaybeSocket = Duplex & {
   setTimeout?(milliseconds: number): unknown
 }
 
-/** Bytes held for a listener that is not there yet, from which the socket is paused. */
-const MAX_EARLY = 65_536
-
-/** Bytes a paused socket that goes on delivering may deliver before it is dropped. */
+/** Bytes that a paused socket which goes on delivering may deliver before it is dropped. */
 const MAX_HELD = 16_777_216
 
+/** Settings of a `DuplexTransport`. */
 export interface DuplexTransportOptions {
   /**
    * Whether `pause` stops the socket. Where it does not (TLS on Deno), bytes are held here while paused, and past
@@ -22,40 +20,44 @@ export interface DuplexTransportOptions {
    *
    * @default true
    */
-  pausable?: boolean
+  readonly pausable?: boolean
 }
 
 export class DuplexTransport implements ByteTransport {
   readonly remoteAddress: string | undefined
   readonly #socket: Duplex
   readonly #pausable: boolean
-  /** Unsent bytes below which a `drain` event is believed. */
+  /** Unsent bytes up to which a `drain` event is believed. */
   readonly #lowMark: number
   #listener: TransportListener | undefined
-  /** Whether chunks go straight to the listener. */
+  /** Whether the listener wants bytes. */
   #flowing = false
+  /** Bytes that wait for `#flowing`, in order. */
   #held: Uint8Array[] = []
   #heldBytes = 0
+  /** Whether a `write` that returned `false` is owed an `onDrain`. */
   #waiting = false
-  #ended = false
+  /** Whether the peer has ended its side, and the listener does not know. */
+  #ended: boolean
   #closed: TransportEnd | undefined
 
-  /** @param head bytes that were read together with the request, delivered first */
+  /** @param head bytes that were read together with the request; they are delivered first */
   constructor(socket: Duplex, head?: Uint8Array, options: DuplexTransportOptions = {}) {
-    const { remoteAddress, setNoDelay, setTimeout }: MaybeSocket = socket
-    this.remoteAddress = remoteAddress
+    const settings: MaybeSocket = socket
+    this.remoteAddress = settings.remoteAddress
     this.#socket = socket
     this.#pausable = options.pausable ?? true
     this.#lowMark = socket.writableHighWaterMark
+    this.#ended = socket.readableEnded
     if (head !== undefined && head.length > 0) this.#hold(head)
-    setNoDelay?.call(socket, true)
+    settings.setNoDelay?.(true)
     // An earlier request on this connection may have left the server's keep-alive timeout behind.
-    setTimeout?.call(socket, 0)
-    socket.on('error', () => {})
-    socket.on('close', (hadError?: boolean) => this.#onClose(hadError))
+    settings.setTimeout?.(0)
+    socket.on('error', ignoreError)
+    if (socket.closed) this.#closed = endOf(socket)
+    else socket.on('close', (hadError?: boolean) => this.#onClose(hadError))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => this.#onDrain())
-    socket.on('data', (chunk: Uint8Array) => this.#onData(chunk))
   }
 
   get bufferedAmount(): number {
@@ -66,11 +68,17 @@ export class DuplexTransport implements ByteTransport {
     this.#listener = listener
     this.#flowing = true
     // Not from here: the listener is still being built.
-    process.nextTick(() => this.#release())
+    process.nextTick(() => {
+      this.#release()
+      this.#socket.on('data', (chunk: Uint8Array) => {
+        if (this.#flowing && this.#heldBytes === 0) this.#listener?.onData(chunk)
+        else this.#hold(chunk)
+      })
+    })
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#socket.write(bytes) || this.#settle()
+    return this.#socket.write(bytes) || this.#isLow()
   }
 
   writeAll(pieces: readonly Uint8Array[]): boolean {
@@ -78,7 +86,7 @@ export class DuplexTransport implements ByteTransport {
     socket.cork()
     for (const piece of pieces) socket.write(piece)
     socket.uncork()
-    return !socket.writableNeedDrain || this.#settle()
+    return !socket.writableNeedDrain || this.#isLow()
   }
 
   pause(): void {
@@ -98,40 +106,41 @@ export class DuplexTransport implements ByteTransport {
   }
 
   destroy(): void {
-    this.#held = []
-    this.#heldBytes = 0
+    this.#drop()
     this.#socket.destroy()
   }
 
-  /** Whether a refused write may go on all the same; remembers to report the drain if not. */
-  #settle(): boolean {
+  /** Whether a refused write may go on all the same; if not, remembers to report the drain. */
+  #isLow(): boolean {
     // A socket refuses before it knows how much the operating system takes at once.
     this.#waiting = this.#socket.writableLength > this.#lowMark
     return !this.#waiting
   }
 
-  #onData(chunk: Uint8Array): void {
-    if (this.#flowing && this.#heldBytes === 0) this.#listener?.onData(chunk)
-    else this.#hold(chunk)
-  }
-
   #hold(chunk: Uint8Array): void {
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
-    if (!this.#pausable && this.#heldBytes > MAX_HELD) this.destroy()
-    else if (this.#pausable && this.#heldBytes >= MAX_EARLY) this.#socket.pause()
+    if (this.#heldBytes > MAX_HELD) this.destroy()
   }
 
-  /** Delivers what was held, for as long as the listener does not pause. */
+  #drop(): void {
+    this.#held = []
+    this.#heldBytes = 0
+  }
+
+  /** Delivers what was held, for as long as the listener does not pause, then what happened meanwhile. */
   #release(): void {
-    while (this.#flowing && this.#deliverNext());
+    if (this.#closed !== undefined) {
+      this.#finish(this.#closed)
+      return
+    }
+    while (this.#flowing && this.#deliver());
     if (!this.#flowing) return
     if (this.#ended) this.#onEnd()
-    if (this.#closed !== undefined) this.#finish(this.#closed)
-    else this.#socket.resume()
+    this.#socket.resume()
   }
 
-  #deliverNext(): boolean {
+  #deliver(): boolean {
     const chunk = this.#held.shift()
     if (chunk === undefined) return false
     this.#heldBytes -= chunk.length
@@ -152,17 +161,25 @@ export class DuplexTransport implements ByteTransport {
   }
 
   #onClose(hadError: boolean | undefined): void {
-    // Bun passes no argument, and a Duplex that is no socket neither.
-    const how = hadError === true || this.#socket.errored != null ? 'error' : 'end'
+    const how = hadError === true ? 'error' : endOf(this.#socket)
     if (this.#listener === undefined) this.#closed = how
     else this.#finish(how)
   }
 
   #finish(how: TransportEnd): void {
     // The socket is gone, so pausing is pointless: what was held comes now or never.
-    while (this.#deliverNext());
+    while (this.#deliver());
+    if (this.#ended) this.#onEnd()
     const listener = this.#listener
     this.#listener = undefined
     listener?.onClose(how)
   }
+}
+
+/** Listened to for the life of a socket: an error without a listener ends the process. `close` follows and is enough. */
+export function ignoreError(): void {}
+
+/** For `close` events that do not say: Bun's, and those of a Duplex that is no socket. */
+function endOf(socket: Duplex): TransportEnd {
+  return socket.errored == null ? 'end' : 'error'
 }

@@ -1,0 +1,59 @@
+/** An upgrade request of `node:http` as a Fetch `Request`, or the reason why it cannot be one. */
+import type { IncomingMessage } from 'node:http'
+import { HandshakeError } from '../codec/errors.ts'
+import { type HeaderList, headerValues, isHost } from '../codec/header.ts'
+import { isEncrypted } from './raw-mode.ts'
+
+/** The headers as they were on the wire. `IncomingMessage.headers` joins some lines and drops others. */
+export function rawHeaders(incoming: IncomingMessage): HeaderList {
+  const list: [string, string][] = []
+  const raw = incoming.rawHeaders
+  for (let i = 0; i + 1 < raw.length; i += 2) list.push([raw[i] as string, raw[i + 1] as string])
+  return list
+}
+
+/**
+ * Refuses what the parser lets through for an upgrade and a Fetch handler can no longer see.
+ *
+ * @throws {HandshakeError} 400
+ */
+export function checkHead(incoming: IncomingMessage, headers: HeaderList): void {
+  if (!/^1\.[1-9]$/.test(incoming.httpVersion)) refuse('HTTP version must be 1.1 (RFC 6455 §4.2.1)')
+  const hosts = headerValues(headers, 'host')
+  if (hosts.length === 0) refuse("Header 'Host' is missing (RFC 9112 §3.2)")
+  if (hosts.length > 1) refuse("Header 'Host' must occur once (RFC 9112 §3.2)")
+  if (!isHost(hosts[0] as string)) refuse("Header 'Host' must hold one host (RFC 9112 §3.2)")
+  // Where a runtime leaves the body differs: in the request, in the head, or among the bytes that would be frames.
+  if (headerValues(headers, 'transfer-encoding').length > 0) refuse("Header 'Transfer-Encoding' must be absent")
+  if (headerValues(headers, 'content-length').some((length) => !/^0+$/.test(length))) {
+    refuse("Header 'Content-Length' must be absent or 0")
+  }
+}
+
+/**
+ * The request for the application; it has no body.
+ *
+ * @throws {HandshakeError} 400 for a target or a header that Fetch does not take
+ */
+export function fetchRequest(incoming: IncomingMessage, headers: HeaderList, signal: AbortSignal): Request {
+  const init = new Headers()
+  try {
+    for (const [name, value] of headers) init.append(name, value)
+    return new Request(targetUrl(incoming, headers), { method: incoming.method ?? 'GET', headers: init, signal })
+  } catch (cause) {
+    throw new HandshakeError('Request target or a header is malformed (RFC 9112 §3.2)', { status: 400, cause })
+  }
+}
+
+/** RFC 9112 §3.2: in origin form the host comes from `Host`; in absolute form the target says it all. */
+function targetUrl(incoming: IncomingMessage, headers: HeaderList): string {
+  const target = incoming.url ?? '/'
+  if (/^https?:\/\//i.test(target)) return new URL(target).href
+  if (!target.startsWith('/')) throw new TypeError('Neither origin form nor absolute form')
+  const scheme = isEncrypted(incoming.socket) ? 'https' : 'http'
+  return new URL(`${scheme}://${headerValues(headers, 'host')[0]}${target}`).href
+}
+
+function refuse(message: string): never {
+  throw new HandshakeError(message, { status: 400 })
+}

@@ -1,0 +1,49 @@
+/** HTTP answers on a socket that has left the HTTP server with an 'upgrade' event. */
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import { nodeClock } from './node-clock.ts'
+
+/** Milliseconds that the peer has to close its side after our answer; then the socket is dropped. */
+const LINGER = 1000
+
+/**
+ * A `ServerResponse` that writes to the socket and ends it: the parser is gone, so this is the last answer.
+ *
+ * Hand it to a 'request' listener, or to `writeResponse`.
+ */
+export function lastResponse(incoming: IncomingMessage, socket: Duplex): ServerResponse {
+  const outgoing = new ServerResponse(incoming)
+  outgoing.shouldKeepAlive = false
+  outgoing.once('finish', () => {
+    outgoing.detachSocket(socket as Socket)
+    end(socket)
+  })
+  outgoing.assignSocket(socket as Socket)
+  return outgoing
+}
+
+/** Answers with status, headers and streamed body, then ends the connection. */
+export function writeResponse(incoming: IncomingMessage, socket: Duplex, response: Response): void {
+  const listener = getRequestListener(() => response, {
+    overrideGlobalObjects: false,
+    autoCleanupIncoming: false,
+    // A request that Fetch cannot express is refused all the same.
+    errorHandler: () => response,
+  })
+  void listener(incoming, lastResponse(incoming, socket))
+}
+
+/** An answer of ours: one line of text that says what is wrong. */
+export function refusal(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(`${message}\n`, { status, headers: { 'Content-Type': 'text/plain; charset=UTF-8', ...headers } })
+}
+
+/** Ends our side, and reads on: bytes left unread would turn the end into a reset that takes the answer with it. */
+function end(socket: Duplex): void {
+  const timer = nodeClock.setTimeout(() => socket.destroy(), LINGER)
+  socket.once('close', () => nodeClock.clearTimeout(timer))
+  socket.end()
+  socket.resume()
+}

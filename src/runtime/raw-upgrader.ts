@@ -1,0 +1,270 @@
+/** One 'upgrade' event of `node:http`, from the request to a framed connection or to another answer. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { HandshakeError } from '../codec/errors.ts'
+import { type AcceptedExtensions, serverExtensionsHandshake } from '../codec/extension-negotiation.ts'
+import { type HeaderList, headerValues, isReservedHeader, parseExtensions, trimWhitespace } from '../codec/header.ts'
+import { formatHead, formatStatusLine } from '../codec/http-head.ts'
+import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
+import { Protocol } from '../codec/protocol.ts'
+import { acceptHeaders, isWebSocketUpgrade } from '../codec/server-handshake.ts'
+import type { Clock, TimerHandle } from '../connection/clock.ts'
+import type { Capabilities, Connection } from '../connection/connection.ts'
+import { FramedConnection } from '../connection/framed.ts'
+import type { DeflateOptions } from '../connection/options.ts'
+import { DuplexTransport, ignoreError } from './duplex-transport.ts'
+import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
+import type { LiveConnections } from './live-connections.ts'
+import { lastResponse, refusal, writeResponse } from './plain-response.ts'
+import { isPausable, RAW_MODE } from './raw-mode.ts'
+import { upgradeResponse } from './response-101.ts'
+import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
+
+/** What the application sees of the server, besides the request: the same as under `@hono/node-server`. */
+export interface RawBindings {
+  readonly incoming: IncomingMessage
+  /** Absent while a request asks for an upgrade. */
+  readonly outgoing?: ServerResponse | undefined
+}
+
+/** A Fetch server: a Hono app, or any object with a `fetch`. */
+export interface App {
+  fetch(request: Request, env?: RawBindings): Response | Promise<Response>
+}
+
+/** What all upgrades of one server share. */
+export interface RawHost {
+  readonly app: App
+  readonly clock: Clock
+  /** Milliseconds from the request to the answer. */
+  readonly handshakeTimeout: number
+  readonly onError: (error: unknown) => void
+  readonly live: LiveConnections
+  /** Whether other 'upgrade' listeners may want what this application does not. */
+  isShared(): boolean
+  /** Hands a request that asks for another protocol to the 'request' listeners. */
+  onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void
+}
+
+/** Milliseconds that other 'upgrade' listeners have to take what our application did not; then its answer is sent. */
+const UNCLAIMED = 5000
+
+const RAW_CAPABILITIES: Capabilities = {
+  receiveBackpressure: true,
+  sendBackpressure: true,
+  ping: true,
+  closeCodes: true,
+  deflateOptions: true,
+  fragments: true,
+  messageSizeLimit: true,
+  responseHeaders: true,
+}
+
+export class RawHandshake implements Upgrader {
+  readonly mode: string = RAW_MODE
+  readonly capabilities: Capabilities = RAW_CAPABILITIES
+  readonly #host: RawHost
+  readonly #incoming: IncomingMessage
+  readonly #socket: Duplex
+  readonly #head: Uint8Array
+  readonly #headers: HeaderList
+  readonly #abort = new AbortController()
+  /** Bytes that others had written to the socket when it came here. */
+  readonly #writtenBefore: number
+  #deadline: TimerHandle
+  /** Whether it is known what becomes of the request; whatever comes later is too late. */
+  #decided = false
+  /** Whether our answer is being written. */
+  #answering = false
+  #acceptance: Acceptance | undefined
+  #request: Request | undefined
+  #settle: ((connection: Connection | null) => void) | undefined
+
+  /** Call it in the 'upgrade' event itself: there the socket has lost its 'error' listener. */
+  constructor(host: RawHost, incoming: IncomingMessage, socket: Duplex, head: Uint8Array) {
+    socket.on('error', ignoreError)
+    this.#host = host
+    this.#incoming = incoming
+    this.#socket = socket
+    this.#head = head
+    this.#headers = rawHeaders(incoming)
+    this.#writtenBefore = bytesWritten(socket)
+    host.live.handshakes.add(this)
+    socket.once('close', () => this.#onClose())
+    this.#within(host.handshakeTimeout, () => this.#onDeadline())
+  }
+
+  /** Runs the request through the application. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      await this.#earlierResponses()
+      if (this.#decided) return
+      checkHead(this.#incoming, this.#headers)
+      if (isWebSocketUpgrade(this.#headers)) await this.#respond()
+      else this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
+    } catch (error) {
+      const isRefusal = error instanceof HandshakeError
+      if (!isRefusal) this.#host.onError(error)
+      this.#decline(isRefusal ? refusal(error.status, error.message) : refusal(500, 'Internal Server Error'))
+    }
+  }
+
+  upgrade(request: Request, acceptance: Acceptance): Upgrade {
+    if (this.#acceptance !== undefined) throw new TypeError('This request has been upgraded already')
+    this.#acceptance = acceptance
+    this.#request = request
+    const opened = new Promise<Connection | null>((resolve) => {
+      this.#settle = resolve
+    })
+    if (this.#decided) this.#settle?.(null)
+    return { response: upgradeResponse(), opened }
+  }
+
+  /** Drops the socket, unless another listener has it. */
+  destroy(): void {
+    if (!this.#isTaken()) this.#socket.destroy()
+  }
+
+  async #respond(): Promise<void> {
+    const { app, live } = this.#host
+    if (live.draining) return this.#decline(shuttingDown())
+    const request = fetchRequest(this.#incoming, this.#headers, this.#abort.signal)
+    const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
+    const response = await app.fetch(request, env)
+    if (this.#decided) await response.body?.cancel()
+    else if (response.status !== 101) this.#decline(response)
+    else if (live.draining) this.#decline(shuttingDown())
+    else this.#open(response)
+  }
+
+  /** A pipelined request may still wait for its response, which this answer must not overtake. */
+  async #earlierResponses(): Promise<void> {
+    const socket: Duplex & { _httpMessage?: ServerResponse | null } = this.#socket
+    for (let earlier = socket._httpMessage; earlier && !this.#decided; earlier = socket._httpMessage) {
+      const response = earlier
+      // The server stopped to pass this on when it gave the socket away.
+      const onDrain = (): unknown => response.emit('drain')
+      socket.on('drain', onDrain)
+      await new Promise((resolve) => {
+        response.once('close', resolve)
+        socket.once('close', resolve)
+      })
+      socket.off('drain', onDrain)
+    }
+  }
+
+  #open(response: Response): void {
+    const socket = this.#socket
+    const acceptance = this.#acceptance
+    const request = this.#request
+    if (acceptance === undefined || request === undefined) {
+      throw new TypeError('The application answered 101 to a request that it did not upgrade')
+    }
+    if (this.#host.isShared() && this.#isTaken()) {
+      this.#release()
+      return
+    }
+    if (socket.readableEnded) {
+      socket.destroy()
+      return
+    }
+    const { options, subprotocol } = acceptance
+    const { accepted, header } = negotiate(this.#headers, options.permessageDeflate)
+    const head = acceptHeaders({
+      key: trimWhitespace(headerValues(this.#headers, 'sec-websocket-key')[0] ?? ''),
+      subprotocol,
+      extensions: header,
+      extraHeaders: [...response.headers].filter(([name]) => !isReservedHeader(name) && name !== 'content-length'),
+    })
+    const connection = new FramedConnection({
+      transport: new DuplexTransport(socket, this.#head, { pausable: isPausable(socket) }),
+      protocol: new Protocol({
+        role: 'server',
+        extensions: accepted,
+        maxMessageSize: options.maxMessageSize,
+        maxFragments: options.maxFragments,
+      }),
+      clock: this.#host.clock,
+      options,
+      subprotocol: subprotocol ?? '',
+      extensions: header ?? '',
+      url: request.url,
+      request,
+      mode: this.mode,
+      capabilities: this.capabilities,
+    })
+    socket.write(formatHead(formatStatusLine(101), head))
+    this.#host.live.add(connection)
+    this.#settle?.(connection)
+    this.#release()
+  }
+
+  #decline(response: Response): void {
+    if (this.#decided) return
+    this.#answer(() => writeResponse(this.#incoming, this.#socket, response))
+  }
+
+  /** Sends an answer that is no upgrade, once it is sure that nobody else sends one. */
+  #answer(send: () => void): void {
+    this.#decided = true
+    this.#settle?.(null)
+    const answer = (): void => {
+      this.#answering = true
+      send()
+    }
+    this.#host.clock.clearTimeout(this.#deadline)
+    if (!this.#host.isShared()) answer()
+    else this.#within(UNCLAIMED, () => (this.#isTaken() ? this.#release() : answer()))
+  }
+
+  #within(delay: number, callback: () => void): void {
+    this.#host.clock.clearTimeout(this.#deadline)
+    this.#deadline =
+      delay === Number.POSITIVE_INFINITY ? undefined : this.#host.clock.setTimeout(() => callback(), delay)
+  }
+
+  #onDeadline(): void {
+    this.#abort.abort()
+    if ((this.#socket as { _httpMessage?: unknown })._httpMessage) this.destroy()
+    else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
+  }
+
+  /** Nothing more is to be done here: the socket is gone, or someone else's. */
+  #release(): void {
+    this.#decided = true
+    this.#host.clock.clearTimeout(this.#deadline)
+    this.#host.live.handshakes.delete(this)
+    this.#settle?.(null)
+  }
+
+  #onClose(): void {
+    this.#release()
+    this.#abort.abort()
+  }
+
+  /** Whether another 'upgrade' listener reads from the socket, or has answered. */
+  #isTaken(): boolean {
+    const socket = this.#socket
+    if (this.#answering) return false
+    if (socket.destroyed || socket.writableEnded || bytesWritten(socket) !== this.#writtenBefore) return true
+    return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0
+  }
+}
+
+const RETRY_AFTER = { 'Retry-After': '5' } as const
+
+function shuttingDown(): Response {
+  return refusal(503, 'Server is shutting down', RETRY_AFTER)
+}
+
+function bytesWritten(socket: Duplex): number {
+  return 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0
+}
+
+/** Answers the client's offers. Extensions keep state, so each connection has its own. */
+function negotiate(headers: HeaderList, permessageDeflate: boolean | DeflateOptions): AcceptedExtensions {
+  const offers = parseExtensions(headerValues(headers, 'sec-websocket-extensions'))
+  if (permessageDeflate === false) return serverExtensionsHandshake(offers, [])
+  const options = permessageDeflate === true ? {} : permessageDeflate
+  return serverExtensionsHandshake(offers, [new PerMessageDeflate(options)])
+}

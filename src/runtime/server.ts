@@ -1,0 +1,205 @@
+/** `fetch-sock/server`: a Fetch application with WebSockets, on `node:http` of Node, Bun and Deno. */
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import { hasToken } from '../codec/header.ts'
+import { DRAIN_DEADLINE, type DrainOptions, type DrainReport, LiveConnections } from './live-connections.ts'
+import { nodeClock } from './node-clock.ts'
+import { RAW_MODE } from './raw-mode.ts'
+import { type App, type RawBindings, RawHandshake, type RawHost } from './raw-upgrader.ts'
+import {
+  type AttachOptions,
+  checkAttachOptions,
+  checkServeOptions,
+  HANDSHAKE_TIMEOUT,
+  type ServeOptions,
+} from './server-options.ts'
+
+export type { DrainOptions, DrainReport } from './live-connections.ts'
+export type { App, RawBindings } from './raw-upgrader.ts'
+export type { AttachOptions, ServeOptions } from './server-options.ts'
+
+/** The WebSocket side of a server. */
+export interface Attachment {
+  /** How many connections are open. */
+  readonly connections: number
+  /**
+   * Ends every connection in order: refuses upgrades with 503, sends a Close to each connection, waits for the closing
+   * handshakes until the deadline, and terminates what is left.
+   *
+   * @throws {RangeError} for a code or reason that may not be sent, or a time that is negative
+   */
+  drain(options?: DrainOptions): Promise<DrainReport>
+  /** Ends every connection now; peers see 1006. */
+  close(): Promise<void>
+}
+
+/** A server that listens. */
+export interface Server extends Attachment, AsyncDisposable {
+  /** Such as `http://localhost:3000/`, or `unix:/run/app.sock`. */
+  readonly url: string
+  /** As `server.address()` of `node:net` gives it; a unix socket's path is a string. */
+  readonly address: AddressInfo | string
+  /** The server of `node:http` or `node:https`, for what only it can do. */
+  readonly server: HttpServer | HttpsServer
+  /** As for an attachment; also stops listening, and waits for HTTP requests under way. */
+  drain(options?: DrainOptions): Promise<DrainReport>
+  /** Stops listening and ends every connection and request now. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves an application: HTTP and WebSocket on one port.
+ *
+ * @throws {TypeError} for an unknown option or a value of the wrong type
+ * @throws {RangeError} for a value out of range
+ * @returns rejects with the runtime's error when it cannot listen, such as `EADDRINUSE`
+ */
+export async function serve(app: App, options: ServeOptions = {}): Promise<Server> {
+  checkServeOptions(options)
+  options.signal?.throwIfAborted()
+  const listener = getRequestListener((request, env) => app.fetch(request, env as RawBindings), {
+    overrideGlobalObjects: options.overrideGlobalObjects ?? RAW_MODE === 'node',
+  })
+  const settings = { shouldUpgradeCallback, ...options.http, ...options.tls }
+  const server = options.tls === undefined ? createServer(settings, listener) : createTlsServer(settings, listener)
+  // h2c, which nobody here speaks, keeps its parser and its keep-alive this way. Node 20 does not ask.
+  function shouldUpgradeCallback({ headers }: IncomingMessage): boolean {
+    return hasToken([['upgrade', headers.upgrade ?? '']], 'upgrade', 'websocket') || server.listenerCount('upgrade') > 1
+  }
+  const { handshakeTimeout, onError, port = 3000, hostname: host, path } = options
+  const attachment = attach(server, app, { handshakeTimeout, onError })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path === undefined ? { port, host } : { path }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return new RunningServer(server, attachment, options)
+}
+
+/**
+ * Takes the WebSockets of an existing server of `node:http` or `node:https`, such as `@hono/node-server` makes. Plain
+ * requests stay where they are.
+ *
+ * Other 'upgrade' listeners may stand beside it: a request that the application does not accept as a WebSocket is left
+ * to them, and answered with what the application said when none of them has taken it within 5 s.
+ *
+ * @throws {TypeError | RangeError} as `serve`
+ */
+export function attach(server: HttpServer | HttpsServer, app: App, options: AttachOptions = {}): Attachment {
+  checkAttachOptions(options)
+  const live = new LiveConnections(nodeClock)
+  const host: RawHost = {
+    app,
+    live,
+    clock: nodeClock,
+    handshakeTimeout: options.handshakeTimeout ?? HANDSHAKE_TIMEOUT,
+    onError: options.onError ?? console.error,
+    isShared: () => server.listenerCount('upgrade') > 1,
+    onRequest: (incoming, outgoing) => void server.emit('request', incoming, outgoing),
+  }
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    void new RawHandshake(host, incoming, socket, head).run()
+  })
+  return {
+    get connections(): number {
+      return live.count
+    },
+    drain: (drainOptions) => live.drain(drainOptions),
+    async close(): Promise<void> {
+      const drained = live.drain({ deadline: 0 })
+      live.terminate()
+      await drained
+    },
+  }
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+class RunningServer implements Server {
+  readonly url: string
+  readonly address: AddressInfo | string
+  readonly server: HttpServer | HttpsServer
+  readonly #attachment: Attachment
+  readonly #abort: AbortSignal | undefined
+  readonly #drainOptions: DrainOptions
+  #stopped: Promise<void> | undefined
+
+  constructor(server: HttpServer | HttpsServer, attachment: Attachment, options: ServeOptions) {
+    const { path, hostname, tls, signal, drainOnSignals = false } = options
+    this.server = server
+    this.#attachment = attachment
+    // Bun has no address for a unix socket.
+    this.address = path ?? (server.address() as AddressInfo)
+    this.url =
+      typeof this.address === 'string' ? `unix:${this.address}` : urlOf(this.address, hostname, tls !== undefined)
+    this.#drainOptions = typeof drainOnSignals === 'object' ? drainOnSignals : {}
+    if (drainOnSignals !== false) for (const name of SIGNALS) process.on(name, this.#onSignal)
+    this.#abort = signal
+    signal?.addEventListener('abort', this.#onAbort)
+    if (signal?.aborted) this.#onAbort()
+  }
+
+  get connections(): number {
+    return this.#attachment.connections
+  }
+
+  async drain(options: DrainOptions = {}): Promise<DrainReport> {
+    // First, for it checks the options.
+    const drained = this.#attachment.drain(options)
+    const stopped = this.#stop()
+    const { deadline = DRAIN_DEADLINE } = options
+    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : nodeClock.setTimeout(() => this.#end(), deadline)
+    const report = await drained
+    await stopped
+    nodeClock.clearTimeout(timer)
+    return report
+  }
+
+  async close(): Promise<void> {
+    const stopped = this.#stop()
+    await this.#attachment.close()
+    this.#end()
+    await stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Stops listening. Resolves when every socket is gone. */
+  #stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      for (const name of SIGNALS) process.off(name, this.#onSignal)
+      this.#abort?.removeEventListener('abort', this.#onAbort)
+      // Called back with an error when someone else has stopped it: then it has stopped.
+      this.server.close(() => resolve())
+      this.server.closeIdleConnections()
+    })
+    return this.#stopped
+  }
+
+  /** Drops the requests under way. */
+  #end(): void {
+    this.server.closeAllConnections()
+  }
+
+  readonly #onAbort = (): void => void this.close()
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    void this.drain(this.#drainOptions).then(() => {
+      // Without listeners a signal ends the process, and its parent sees why. If others listen, it is their affair.
+      if (process.listenerCount(name) === 0) process.kill(process.pid, name)
+    })
+  }
+}
+
+function urlOf(address: AddressInfo, hostname: string | undefined, isTls: boolean): string {
+  const isWildcard = hostname === undefined || hostname === '::' || hostname === '0.0.0.0' || hostname === ''
+  const host = isWildcard ? 'localhost' : hostname.includes(':') ? `[${hostname}]` : hostname
+  return `${isTls ? 'https' : 'http'}://${host}:${address.port}/`
+}
