@@ -52,7 +52,7 @@ export function feed(receiver: Receiver, ...chunks: (string | Uint8Array | null)
 /** The splits that every wire is fed in: whole, byte by byte, and cut at every place. */
 export function splits(wire: string): Uint8Array[][] {
   const all = latin1(wire)
-  const cuts = Array.from({ length: all.length + 1 }, (_, i) => [all.slice(0, i), all.slice(i)])
+  const cuts = Array.from(all, (_, i) => [all.slice(0, i), all.slice(i)])
   return [[all], Array.from(all, (byte) => Uint8Array.of(byte)), ...cuts]
 }
 
