@@ -1,5 +1,6 @@
 /** A chat: run this, open http://localhost:3000 in two windows, talk. `PORT` chooses another port. */
-import { Sock } from 'fetch-sock'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Connection, Sock, type StandardIssue } from 'fetch-sock'
 import { serve } from 'fetch-sock/server'
 import { Hono } from 'hono'
 import { z } from 'zod'
@@ -25,19 +26,20 @@ const ToPage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('typing'), name: z.string(), on: z.boolean() }),
   z.object({ type: z.literal('error'), field: z.string(), message: z.string() }),
 ])
-const parsed = z.string('must be text, not binary').transform((text, context) => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    context.addIssue('must be JSON')
-  }
-})
-const Incoming = parsed.pipe(FromPage)
-const write = (message: z.infer<typeof ToPage>) => JSON.stringify(ToPage.parse(message))
+/** For everyone in a room: checked and written once. */
+const toAll = (message: z.infer<typeof ToPage>) => JSON.stringify(ToPage.parse(message))
 
 const app = new Hono()
 const sock = new Sock(app, { maxMessageSize: 16_384, maxBufferedAmount: 1_048_576 })
 const rooms = new Rooms<z.infer<typeof Line>>()
+
+/** Says which field does not fit. The connection goes on, but not faster than this. */
+async function onInvalid(issues: readonly StandardIssue[], ws: Connection<unknown, z.infer<typeof ToPage>>) {
+  for (const { path, message } of issues) {
+    await ws.send({ type: 'error', field: path?.join('.') || 'message', message })
+  }
+  await delay(200)
+}
 
 app.route('/', page)
 app.use('/chat/:room', async (c, next) => {
@@ -45,43 +47,37 @@ app.use('/chat/:room', async (c, next) => {
   return error ? c.text(`room: ${error.issues[0]?.message}\n`, 400) : next()
 })
 
-sock.route('/chat/:room', async (ws, c) => {
-  const refuse = (field: string, message: string) => ws.send(write({ type: 'error', field, message }))
-  const turn = pace(20, 200)
+sock.route('/chat/:room', { receive: FromPage, send: ToPage, onInvalid }, async (ws, c) => {
   const topic = sock.topic(`room/${c.req.param('room')}`)
+  const turn = pace(20, 200)
   let room: Room<z.infer<typeof Line>> | undefined
   let name = ''
   try {
-    for await (const data of ws) {
+    for await (const message of ws) {
       await turn()
-      const { data: message, error } = Incoming.safeParse(data)
-      if (!message) {
-        for (const issue of error.issues) await refuse(issue.path.join('.') || 'message', issue.message)
-      } else if (message.type === 'join' && !room) {
+      if (message.type === 'join' && !room) {
         room = rooms.open(c.req.param('room'))
         name = room.enter(message.name)
-        await topic.publish(write({ type: 'joined', name }))
+        topic.publish(toAll({ type: 'joined', name }))
         topic.subscribe(ws)
-        await ws.send(write({ type: 'welcome', name, people: [...room.people], history: room.history }))
+        await ws.send({ type: 'welcome', name, people: [...room.people], history: room.history })
       } else if (!room || message.type === 'join') {
-        await refuse('type', room ? 'you have joined already' : 'join first')
+        await ws.send({ type: 'error', field: 'type', message: room ? 'you have joined already' : 'join first' })
       } else if (message.type === 'typing') {
-        await topic.publish(write({ type: 'typing', name, on: message.on }), { except: ws })
+        topic.publish(toAll({ type: 'typing', name, on: message.on }), { except: ws })
       } else {
         const line = { id: message.id, name, text: message.text, at: Date.now() }
-        if (room.keep(line)) await topic.publish(write({ type: 'said', ...line }))
+        if (room.keep(line)) topic.publish(toAll({ type: 'said', ...line }))
       }
     }
   } finally {
-    if (room) {
-      room.people.delete(name)
-      await topic.publish(write({ type: 'left', name }))
-    }
+    room?.people.delete(name)
+    if (room) topic.publish(toAll({ type: 'left', name }))
   }
 })
 
 const port = Number(process.env.PORT ?? 3000)
-const server = await serve(app, { port }).catch((error: Error) => {
+const server = await serve(app, { port, drainOnSignals: { deadline: 2000 } }).catch((error: Error) => {
   console.error(`Cannot listen on port ${port}: ${error.message}`)
   process.exit(1)
 })

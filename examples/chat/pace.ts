@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
  * is paused, then the peer's own buffers fill: a flood slows down its sender and nobody else.
  */
 export function pace(burst: number, interval: number): () => Promise<void> {
-  let next = 0
+  let next = Number.NEGATIVE_INFINITY
   return async () => {
     const now = performance.now()
     next = Math.max(next, now - burst * interval) + interval

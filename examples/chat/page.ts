@@ -16,6 +16,9 @@ export const page: Hono = new Hono()
 
 page.use(
   secureHeaders({
+    // These two are for pages that always come over TLS; this one may come from a laptop to a phone.
+    strictTransportSecurity: false,
+    crossOriginOpenerPolicy: false,
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
       scriptSrc: [hash('script')],
