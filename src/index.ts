@@ -1,0 +1,44 @@
+/**
+ * `fetch-sock`: WebSocket routes as straight-line code, on Hono.
+ *
+ * Nothing here needs a runtime's own modules: servers and clients are `fetch-sock/server` and `fetch-sock/client`.
+ */
+export { CloseCode } from './codec/close-code.ts'
+export {
+  type CloseInfo,
+  ConnectionClosed,
+  HandshakeError,
+  type Initiator,
+  LocalProtocolError,
+  ProtocolError,
+  WebSocketError,
+} from './codec/errors.ts'
+export {
+  type Capabilities,
+  type Connection,
+  ReadyState,
+  type Received,
+  type ReceiveOptions,
+  type Sendable,
+  type SendableParts,
+  type SendMessageOptions,
+} from './connection/connection.ts'
+export type { ConnectionOptions, DeflateOptions, SendPolicy } from './connection/options.ts'
+export { jsonCodec, type MessageCodec } from './sock/message-codec.ts'
+export type { OriginPolicy } from './sock/origin.ts'
+export type {
+  CloseReason,
+  Handler,
+  Incoming,
+  MaybeSchema,
+  Outgoing,
+  PerConnection,
+  RouteConnection,
+  RouteOptions,
+  SockOptions,
+  SubprotocolChooser,
+} from './sock/route-options.ts'
+export { type MountOptions, Sock } from './sock/sock.ts'
+export type { InferInput, InferOutput, StandardIssue, StandardResult, StandardSchema } from './sock/standard-schema.ts'
+export { upgrade } from './sock/upgrade.ts'
+export type { Topic } from './topic/topics.ts'
