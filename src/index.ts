@@ -41,4 +41,6 @@ export type {
 export { type MountOptions, Sock } from './sock/sock.ts'
 export type { InferInput, InferOutput, StandardIssue, StandardResult, StandardSchema } from './sock/standard-schema.ts'
 export { upgrade } from './sock/upgrade.ts'
-export type { Topic } from './topic/topics.ts'
+export type { Broker, Published, Subscriber } from './topic/broker.ts'
+export type { PublishReport, TopicConnection } from './topic/members.ts'
+export { type Publishable, type PublishOptions, type Topic, Topics, type TopicsOptions } from './topic/topics.ts'

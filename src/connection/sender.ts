@@ -5,7 +5,8 @@
  * (RFC 6455 §5.4).
  */
 import { CloseCode } from '../codec/close-code.ts'
-import { LARGE_PAYLOAD } from '../codec/frame-encoder.ts'
+import { encodeFrame, LARGE_PAYLOAD } from '../codec/frame-encoder.ts'
+import { Opcode } from '../codec/opcode.ts'
 import type { Protocol } from '../codec/protocol.ts'
 import type { Sendable, SendableParts, SendMessageOptions } from './connection.ts'
 import type { Keepalive } from './keepalive.ts'
@@ -22,6 +23,11 @@ export interface SendGate {
   sendError(): Error
   /** Ends the connection because of what happened to a send. */
   fail(code: number, reason: string): void
+}
+
+/** A message as a server sends it (RFC 6455 §5.1, §5.2). */
+function unmaskedFrame(data: string | Uint8Array): Uint8Array {
+  return encodeFrame(typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY, data, true, 0)
 }
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
@@ -78,7 +84,7 @@ export class Sender {
     }
     if (this.#outbox.congested && !this.#mayQueue()) return false
     this.#keepalive.active = true
-    this.#protocol.sendEncoded(message.frame())
+    this.#protocol.sendEncoded(message.frame(unmaskedFrame))
     void this.#outbox.commit()
     return true
   }

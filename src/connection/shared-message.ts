@@ -1,9 +1,6 @@
 /**
  * One message for many connections: encoded once, on first use, and queued by each of them as it is.
  */
-import { encodeFrame } from '../codec/frame-encoder.ts'
-import { Opcode } from '../codec/opcode.ts'
-
 /** A connection as a topic sees it: the internal way in for a message that many connections send. */
 export interface SharedSender {
   /**
@@ -29,11 +26,13 @@ export class SharedMessage {
   }
 
   /**
-   * The complete unmasked frame as a server sends it (RFC 6455 §5.1, §5.2). It is the same array for every connection
+   * The complete frame, made by `encode` for the first connection that asks. It is the same array for every connection
    * and must never be written into.
+   *
+   * The encoder is passed in because publishing must be possible where its modules are not (Cloudflare Workers).
    */
-  frame(): Uint8Array {
-    this.#frame ??= encodeFrame(typeof this.data === 'string' ? Opcode.TEXT : Opcode.BINARY, this.data, true, 0)
+  frame(encode: (data: string | Uint8Array) => Uint8Array): Uint8Array {
+    this.#frame ??= encode(this.data)
     return this.#frame
   }
 }

@@ -37,7 +37,7 @@ export interface MountOptions {
  */
 export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   #layers: readonly OptionLayer[]
-  #topics: Topics = new Topics()
+  readonly #topics: Topics
   readonly #mounts: { readonly app: Hono; readonly basePath: string | undefined }[] = []
   readonly #routes: { readonly path: string; readonly middleware: MiddlewareHandler }[] = []
   readonly #groups = new Map<unknown, Sock>()
@@ -45,10 +45,16 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   /**
    * @param app where routes land; without one, `mount` says so later
    * @param options what holds for every route that does not say otherwise, or a function of the context that gives it
+   * @param topics those of another Sock, or with a broker that reaches other processes
    * @throws {TypeError} for an unknown option or one of the wrong type, by name
    * @throws {RangeError} for an option out of range
    */
-  constructor(app?: Hono<E, Schema, BasePath>, options: PerConnection<SockOptions<E>, Context<E>> = {}) {
+  constructor(
+    app?: Hono<E, Schema, BasePath>,
+    options: PerConnection<SockOptions<E>, Context<E>> = {},
+    topics: Topics = new Topics(),
+  ) {
+    this.#topics = topics
     this.#layers = [optionLayer(options as OptionLayer['options'], false)]
     if (app !== undefined) this.mount(app)
   }
@@ -148,9 +154,8 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
         throw new TypeError('The group of this application exists already; its options are set')
       return existing as unknown as Sock<E2, B2>
     }
-    const group = new Sock<E2, B2>(undefined, options)
+    const group = new Sock<E2, B2>(undefined, options, this.#topics)
     group.#layers = [...this.#layers, ...group.#layers]
-    group.#topics = this.#topics
     group.mount(app)
     this.#groups.set(app, group as unknown as Sock)
     return group

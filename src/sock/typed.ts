@@ -174,7 +174,7 @@ class TypedConnection implements Connection<unknown, unknown> {
     if (schema === undefined) return this.#raw.trySend(value as Sendable, options)
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) {
-      quiet(result)
+      void quiet(result)
       return false
     }
     const data = this.#encode(result)
