@@ -17,7 +17,7 @@ import { LARGE_PAYLOAD } from './frame-encoder.ts'
 /** Bytes that one call may put out. The frame encoder keeps a reference to payloads from this length on. */
 const BLOCK = LARGE_PAYLOAD
 
-const output: Buffer = Buffer.allocUnsafeSlow(BLOCK)
+const output: Uint8Array = new Uint8Array(BLOCK)
 
 const { Z_SYNC_FLUSH, Z_MIN_CHUNK } = constants
 
@@ -124,7 +124,7 @@ export class DeflateContext extends ZlibContext {
       if (this.filled < BLOCK) return gathered(blocks, this.filled, cut)
       start = input.length - this.unread
       blocks ??= []
-      blocks.push(Buffer.from(output))
+      blocks.push(output.slice())
       filled = 0
     }
   }
@@ -159,7 +159,7 @@ export class InflateContext extends ZlibContext {
       filled = this.filled
       if (filled === BLOCK) {
         blocks ??= []
-        blocks.push(Buffer.from(output))
+        blocks.push(output.slice())
         filled = 0
       } else if (this.unread === 0) {
         return gathered(blocks, filled, 0)
