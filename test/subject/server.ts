@@ -18,7 +18,6 @@ sock.route('/echo-deflate', { maxMessageSize: MAX_MESSAGE_SIZE, permessageDeflat
 })
 
 const server = await serve(app, { hostname: '127.0.0.1', port: Number(process.argv[2] ?? 0) })
-console.log(`ready ${server.url}`)
 
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -29,3 +28,5 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.exit(0)
   })
 }
+
+console.log(`ready ${server.url}`)

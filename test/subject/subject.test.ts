@@ -6,7 +6,7 @@ import { WebSocket } from '../../node_modules/ws/wrapper.mjs'
 import { ROOT, RUNTIMES } from './runtime.ts'
 import { startServer, startSubject } from './start.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(30_000)
 
 const running: Bun.Subprocess<'ignore', 'pipe', 'inherit'>[] = []
 
@@ -28,8 +28,8 @@ describe('bun run subject', () => {
       const sockets = ['/echo', '/echo-deflate'].map(
         (path) => new WebSocket(new URL(path, url).href.replace('http', 'ws')),
       )
+      await Promise.all(sockets.map((socket) => once(socket, 'open')))
       for (const socket of sockets) {
-        await once(socket, 'open')
         socket.send('as text')
         expect(await message(socket)).toEqual([Buffer.from('as text'), false])
         socket.send(Buffer.alloc(200_000, 7))
@@ -72,7 +72,7 @@ describe('startSubject', () => {
 })
 
 function run(args: string[]): Bun.Subprocess<'ignore', 'pipe', 'inherit'> {
-  const child = Bun.spawn([process.execPath, 'run', 'subject', ...args], {
+  const child = Bun.spawn([process.execPath, 'run', '--silent', 'subject', ...args], {
     cwd: ROOT,
     stdin: 'ignore',
     stdout: 'pipe',
