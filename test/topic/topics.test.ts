@@ -104,8 +104,9 @@ describe('joining and leaving', () => {
     const [one] = peers(1) as [Peer]
     for (const state of [2, 3] as const) {
       one.readyState = state
-      topics.topic('a').subscribe(one)()
+      const leave = topics.topic('a').subscribe(one)
       expect(topics.topic('a').has(one)).toBe(false)
+      leave()
     }
     expect(topics.size).toBe(0)
   })
