@@ -174,7 +174,7 @@ export function deflateAnswer(offer: DeflateParameters, agreed: DeflateAgreement
       offer.serverMaxWindowBits === undefined && agreed.serverMaxWindowBits === 15
         ? undefined
         : agreed.serverMaxWindowBits,
-    // §7.1.2.2: "the server MUST NOT include" it when the offer did not.
+    // §7.1.2.2: an answer to an offer without this parameter must not have it.
     clientMaxWindowBits: offer.clientMaxWindowBits === undefined ? undefined : agreed.clientMaxWindowBits,
   }
 }

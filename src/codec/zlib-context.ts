@@ -164,7 +164,7 @@ export class InflateContext extends ZlibContext {
       } else if (this.unread === 0) {
         return gathered(blocks, filled, 0)
       } else {
-        // RFC 7692 §7.2.3.5: a block with BFINAL has ended the stream, and another block follows. Its window is empty:
+        // RFC 7692 §7.2.3.4: a block with BFINAL has ended the stream, and another block follows. Its window is empty:
         // a compressor that ends a stream starts the next one afresh.
         this.reset()
       }
