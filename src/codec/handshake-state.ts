@@ -1,4 +1,4 @@
-/** States of an opening handshake, of either role, and every transition between them. */
+/** States of an opening handshake, of either role, and every transition between them (RFC 6455 §4.1, §4.2.2). */
 import { ConnectionState } from './connection-state.ts'
 
 /** What can happen to an opening handshake. A peer that breaks the rules changes nothing: the answer is still due. */
@@ -12,6 +12,7 @@ export type HandshakeTrigger =
   | 'bodyPart'
   | 'bodyEnd'
 
+/** The states of `ConnectionState` that an opening handshake can be in. */
 export type HandshakeState = 'CONNECTING' | 'OPEN' | 'REJECTING' | 'CLOSED'
 
 const { OPEN, REJECTING, CLOSED } = ConnectionState

@@ -4,6 +4,7 @@
  * `WSConnection` is a whole connection; `ServerHandshake`, `ClientHandshake` and `Protocol` are its parts, for requests
  * that were parsed elsewhere and for transports with a handshake of their own, such as HTTP/2 (RFC 8441).
  */
+export { type Acceptance101, type Agreement, acceptHeaders, agreementHeaders } from './accept-headers.ts'
 export { acceptKey } from './accept-key.ts'
 export { ClientHandshake, type ClientHandshakeOptions } from './client-handshake.ts'
 export { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from './close-code.ts'
@@ -41,6 +42,7 @@ export {
   type SendOptions,
   type TextMessage,
 } from './event.ts'
+export { checkExtendedConnect, connectHeaders, type ExtendedConnect } from './extended-connect.ts'
 export { type Extension, type FrameHeader, type OutboundFragment, Rsv } from './extension.ts'
 export {
   type AcceptedExtensions,
@@ -67,6 +69,6 @@ export { MessageAssembler } from './message-assembler.ts'
 export { isControl, Opcode } from './opcode.ts'
 export { PerMessageDeflate } from './permessage-deflate.ts'
 export { Protocol, type ProtocolOptions } from './protocol.ts'
-export { type Acceptance101, acceptHeaders, ServerHandshake, type ServerHandshakeOptions } from './server-handshake.ts'
+export { ServerHandshake, type ServerHandshakeOptions } from './server-handshake.ts'
 export { checkUpgradeRequest, isWebSocketUpgrade, type ParsedRequest, type UpgradeRequest } from './upgrade-request.ts'
 export { WSConnection, type WSConnectionOptions } from './ws-connection.ts'

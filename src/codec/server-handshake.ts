@@ -4,14 +4,14 @@
  * `checkUpgradeRequest` and `acceptHeaders` serve a host that has parsed the request itself; `ServerHandshake` does
  * the same from bytes.
  */
-import { acceptKey } from './accept-key.ts'
+import { acceptHeaders } from './accept-headers.ts'
 import { ConnectionState } from './connection-state.ts'
 import { HandshakeError, LocalProtocolError } from './errors.ts'
 import type { HandshakeEvent, OutgoingEvent } from './event.ts'
 import type { Extension } from './extension.ts'
 import { serverExtensionsHandshake } from './extension-negotiation.ts'
 import { HANDSHAKE_TRANSITIONS, type HandshakeState, type HandshakeTrigger } from './handshake-state.ts'
-import { assertExtraHeaders, assertHeader, formatExtension, type HeaderList, isToken } from './header.ts'
+import { assertExtraHeaders, assertHeader, formatExtension, type HeaderList } from './header.ts'
 import {
   assertMaxSize,
   DEFAULT_MAX_HEAD_SIZE,
@@ -23,44 +23,9 @@ import {
 import { RefusalBodyWriter } from './refusal-body.ts'
 import { checkUpgradeRequest, type ParsedRequest, type UpgradeRequest } from './upgrade-request.ts'
 
+export { acceptHeaders } from './accept-headers.ts'
 export { acceptKey } from './accept-key.ts'
 export { checkUpgradeRequest, isWebSocketUpgrade, type ParsedRequest, type UpgradeRequest } from './upgrade-request.ts'
-
-/** What the 101 says beside the fixed headers. */
-export interface Acceptance101 {
-  /** The client's `Sec-WebSocket-Key`. */
-  readonly key: string
-  readonly subprotocol?: string | null | undefined
-  /** Value of `Sec-WebSocket-Extensions`, as `serverExtensionsHandshake` gives it. */
-  readonly extensions?: string | undefined
-  readonly extraHeaders?: HeaderList | undefined
-}
-
-/**
- * The headers of the 101 (§4.2.2 point 5), in the order in which they are written.
- *
- * @throws {TypeError} for a subprotocol that is not a token, and for an extra header that is malformed, belongs to the
- *   handshake (`Sec-WebSocket-*`) or to a single hop (`Connection`, `Transfer-Encoding`, ...)
- */
-export function acceptHeaders(acceptance: Acceptance101): HeaderList {
-  const { key, subprotocol, extensions, extraHeaders = [] } = acceptance
-  const headers: [string, string][] = [
-    ['Upgrade', 'websocket'],
-    ['Connection', 'Upgrade'],
-    ['Sec-WebSocket-Accept', acceptKey(key)],
-  ]
-  if (subprotocol != null) {
-    if (!isToken(subprotocol)) throw new TypeError(`Subprotocol ${JSON.stringify(subprotocol)} is not a token`)
-    headers.push(['Sec-WebSocket-Protocol', subprotocol])
-  }
-  if (extensions !== undefined) {
-    assertHeader('Sec-WebSocket-Extensions', extensions)
-    headers.push(['Sec-WebSocket-Extensions', extensions])
-  }
-  assertExtraHeaders(extraHeaders)
-  for (const [name, value] of extraHeaders) headers.push([name, value])
-  return headers
-}
 
 /** Limits of a `ServerHandshake`. */
 export interface ServerHandshakeOptions {

@@ -75,8 +75,12 @@ export function checkUpgradeRequest(request: ParsedRequest): UpgradeRequest {
   }
 }
 
-/** Point 6, and §4.2.2 for the answer. */
-function checkVersion(headers: HeaderList): void {
+/**
+ * §4.2.1 point 6, and §4.2.2 for the answer.
+ *
+ * @throws {HandshakeError} 426, or 400 when there is none, with the version that is spoken here
+ */
+export function checkVersion(headers: HeaderList): void {
   const versions = headerValues(headers, 'sec-websocket-version')
   if (versions.length === 1 && trimWhitespace(versions[0] as string) === '13') return
   const answer: HeaderList = [['Sec-WebSocket-Version', '13']]
@@ -114,15 +118,23 @@ function checkNoBody(headers: HeaderList): void {
   }
 }
 
-/** Point 7. A second one could hide the first from an origin check. */
-function readOrigin(headers: HeaderList): string | undefined {
+/**
+ * §4.2.1 point 7. A second line could hide the first from an origin check.
+ *
+ * @throws {HandshakeError} 400
+ */
+export function readOrigin(headers: HeaderList): string | undefined {
   const origins = headerValues(headers, 'origin')
   if (origins.length > 1) refuse("Header 'Origin' must occur once (RFC 6454 §7.3)")
   return origins[0] === undefined ? undefined : trimWhitespace(origins[0])
 }
 
-/** Point 8; what a name may be is in §4.1 point 10. */
-function readSubprotocols(headers: HeaderList): string[] {
+/**
+ * §4.2.1 point 8; what a name may be is in §4.1 point 10.
+ *
+ * @throws {HandshakeError} 400
+ */
+export function readSubprotocols(headers: HeaderList): string[] {
   const subprotocols = parseTokenList(headerValues(headers, 'sec-websocket-protocol'))
   if (!subprotocols.every(isToken)) refuse("Header 'Sec-WebSocket-Protocol' must be a list of tokens (RFC 6455 §4.1)")
   if (new Set(subprotocols).size !== subprotocols.length) {

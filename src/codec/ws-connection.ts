@@ -1,5 +1,5 @@
 /**
- * A whole connection, opening handshake included: bytes in, events out; events in, bytes out.
+ * A whole connection (RFC 6455 §4–§7), opening handshake included: bytes in, events out; events in, bytes out.
  *
  * It is `ServerHandshake` or `ClientHandshake` until that is accepted, and `Protocol` from then on; each can be used
  * without it.
@@ -20,6 +20,7 @@ export interface WSConnectionOptions extends ServerHandshakeOptions {
   readonly maxFragments?: number | undefined
 }
 
+/** A client's or a server's end of a connection, from the first byte to the last (§4–§7). */
 export class WSConnection implements Iterable<Event> {
   readonly role: Role
   readonly handshake: ServerHandshake | ClientHandshake

@@ -289,7 +289,9 @@ describe('the 101', () => {
 
   test('P3 an open handshake takes no more bytes: they are frames', () => {
     const { client, answer } = asked()
-    feed(client, head(SWITCHING, answer))
+    client.receiveData(latin1(head(SWITCHING, answer)))
+    expect([...client.events()]).toHaveLength(1)
+    expect(client.nextEvent()).toBeNull()
     misuse(() => client.receiveData(latin1('x')))
     misuse(() => client.receiveData(null))
     misuse(() => client.send({ type: 'Request', host: 'a', target: '/' }))
