@@ -1,0 +1,83 @@
+/** Chromium's own WebSocket against the subject on every runtime. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Browser } from 'playwright-core'
+import { startSubject } from '../subject/start.ts'
+import { executablePath, launch } from './chromium.ts'
+
+const MIB = 1024 * 1024
+const SIZES = [0, 1, 125, 126, 65_535, 65_536, MIB]
+
+describe.skipIf(executablePath === null)('Chromium', () => {
+  let browser: Browser
+
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(async () => {
+    await browser.close()
+  })
+
+  describe.each(['node', 'bun', 'deno'] as const)('and %s', (runtime) => {
+    test.each([
+      ['/echo', [...SIZES, 16 * MIB]],
+      ['/echo-deflate', SIZES],
+    ])('S4 %s gives back text and binary of every length', async (path, sizes) => {
+      await using subject = await startSubject(runtime)
+      const page = await browser.newPage()
+      // A page of the same origin: no other may connect.
+      await page.goto(subject.url)
+      const outcome = await page.evaluate(echo, { url: `${subject.wsUrl}${path}`, sizes })
+      await page.close()
+      expect(outcome.same).toEqual(sizes.map((size) => `${size}: text true, binary true`))
+      expect(outcome.extensions.startsWith('permessage-deflate')).toBe(path === '/echo-deflate')
+      expect(outcome.close).toEqual({ code: 3000, reason: 'bye', wasClean: true })
+    })
+  })
+})
+
+interface Task {
+  readonly url: string
+  readonly sizes: readonly number[]
+}
+
+interface Outcome {
+  readonly same: readonly string[]
+  readonly extensions: string
+  readonly close: { readonly code: number; readonly reason: string; readonly wasClean: boolean }
+}
+
+/** Runs in the page. */
+async function echo({ url, sizes }: Task): Promise<Outcome> {
+  const socket = new WebSocket(url)
+  socket.binaryType = 'arraybuffer'
+  const closed = new Promise<CloseEvent>((resolve) => {
+    socket.onclose = resolve
+  })
+  await new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve()
+    socket.onerror = () => reject(new Error(`No connection to ${url}`))
+  })
+  const answerTo = (message: string | Uint8Array<ArrayBuffer>): Promise<unknown> => {
+    const answer = new Promise((resolve, reject) => {
+      socket.onmessage = ({ data }) => resolve(data)
+      socket.onerror = () => reject(new Error(`The connection broke at ${message.length}`))
+    })
+    socket.send(message)
+    return answer
+  }
+  const same: string[] = []
+  for (const size of sizes) {
+    // Nine bytes of UTF-8, in characters of one to four bytes.
+    const text = 'a€😀z'.repeat(size / 9) + 'x'.repeat(size % 9)
+    const bytes = new Uint8Array(size)
+    for (let index = 0; index < size; index++) bytes[index] = index * 31 + (index >> 8)
+    const back = await answerTo(bytes)
+    const view = back instanceof ArrayBuffer ? new Uint8Array(back) : new Uint8Array(size + 1)
+    let isBinarySame = view.length === size
+    for (let index = 0; index < size; index++) isBinarySame &&= view[index] === bytes[index]
+    same.push(`${size}: text ${(await answerTo(text)) === text}, binary ${isBinarySame}`)
+  }
+  socket.close(3000, 'bye')
+  const { code, reason, wasClean } = await closed
+  return { same, extensions: socket.extensions, close: { code, reason, wasClean } }
+}
