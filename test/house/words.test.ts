@@ -2,12 +2,15 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { join, posix } from 'node:path'
 import { type Node, SyntaxKind } from 'typescript/unstable/ast'
+import metadata from '../../package.json' with { type: 'json' }
 import { ROOT } from '../subject/runtime.ts'
 import { readLongFiles } from './page.ts'
 import { readSources, type Source } from './source.ts'
 
 const MOST_LINES = 300
-const ENTRY_POINTS = ['index.ts', 'runtime/server.ts', 'runtime/client.ts', 'codec/index.ts']
+const ENTRY_POINTS: string[] = Object.values(metadata.exports).flatMap((target) =>
+  typeof target === 'string' ? [] : [target.default.replace(/^\.\/dist\/(.*)\.js$/, '$1.ts')],
+)
 const SECTION = /§|\bRFC \d|\bIANA\b/
 
 let sources: Source[] = []
