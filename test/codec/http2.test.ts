@@ -63,7 +63,9 @@ describe('on HTTP/2', () => {
 
   beforeAll(async () => {
     server = createServer({ settings: { enableConnectProtocol: true } })
-    server.on('stream', (stream, _headers, _flags, raw) => onStream(stream as ServerHttp2Stream, raw as unknown as string[]))
+    server.on('stream', (stream, _headers, _flags, raw) =>
+      onStream(stream as ServerHttp2Stream, raw as unknown as string[]),
+    )
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
