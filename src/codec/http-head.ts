@@ -5,6 +5,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { HandshakeError } from './errors.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 import { type HeaderList, isToken, trimWhitespace } from './header.ts'
 
 /** Default limit of a head in bytes, from its first byte to the end of the empty line that closes it. */
@@ -54,8 +55,7 @@ const REASONS: Readonly<Record<number, string>> = {
 export class HeadReader {
   readonly #maxSize: number
   readonly #kind: HeadKind
-  #bytes: Uint8Array = new Uint8Array(512)
-  #length = 0
+  readonly #bytes: GrowingBytes = new GrowingBytes()
   /** Where the head begins, behind any empty lines. */
   #start = 0
   #lineStart = 0
@@ -72,42 +72,32 @@ export class HeadReader {
    * @throws {HandshakeError} 431 when the head is longer than `maxSize`, 400 when a line does not end in CRLF
    */
   push(chunk: Uint8Array): number {
-    const part = chunk.subarray(0, Math.min(chunk.length, this.#maxSize - this.#length))
+    const before = this.#bytes.length
+    const part = chunk.subarray(0, Math.min(chunk.length, this.#maxSize - before))
     let next = 0
     for (;;) {
       const at = part.indexOf(LF, next)
       if (at === -1) break
       // A lone LF is read as a line end by some and not by others: the root of request smuggling (RFC 9112 §11.2).
-      if ((at === 0 ? this.#bytes[this.#length - 1] : part[at - 1]) !== CR) this.#fail(400, 'A line must end in CRLF')
-      const lineEnd = this.#length + at - 1
+      if ((at === 0 ? this.#bytes.last : part[at - 1]) !== CR) this.#fail(400, 'A line must end in CRLF')
+      const lineEnd = before + at - 1
       next = at + 1
       if (lineEnd === this.#lineStart && lineEnd !== this.#start) {
-        this.#append(part.subarray(0, next))
+        this.#bytes.append(part.subarray(0, next))
         return next
       }
       // RFC 9112 §2.2: empty lines before the start line are skipped.
       if (lineEnd === this.#start) this.#start = lineEnd + 2
       this.#lineStart = lineEnd + 2
     }
-    if (this.#length + part.length === this.#maxSize) this.#fail(431, `Head is longer than ${this.#maxSize} bytes`)
-    this.#append(part)
+    if (before + part.length === this.#maxSize) this.#fail(431, `Head is longer than ${this.#maxSize} bytes`)
+    this.#bytes.append(part)
     return -1
   }
 
   /** The complete head, without the empty line that ends it. */
   get text(): string {
-    return Buffer.from(this.#bytes.buffer).toString('latin1', this.#start, this.#length - 4)
-  }
-
-  #append(bytes: Uint8Array): void {
-    const length = this.#length + bytes.length
-    if (length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#bytes.length))
-      grown.set(this.#bytes.subarray(0, this.#length))
-      this.#bytes = grown
-    }
-    this.#bytes.set(bytes, this.#length)
-    this.#length = length
+    return Buffer.from(this.#bytes.slice(this.#start, this.#bytes.length - 4)).toString('latin1')
   }
 
   #fail(status: number, message: string): never {

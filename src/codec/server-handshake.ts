@@ -10,6 +10,7 @@ import { HandshakeError, LocalProtocolError } from './errors.ts'
 import type { HandshakeEvent, OutgoingEvent } from './event.ts'
 import type { Extension } from './extension.ts'
 import { serverExtensionsHandshake } from './extension-negotiation.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 import { HANDSHAKE_TRANSITIONS, type HandshakeState, type HandshakeTrigger } from './handshake-state.ts'
 import { assertExtraHeaders, assertHeader, formatExtension, type HeaderList } from './header.ts'
 import {
@@ -53,8 +54,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
   #failed = false
   #request: UpgradeRequest | null = null
   #events: HandshakeEvent[] = []
-  #trailing: Uint8Array[] = []
-  #trailingLength = 0
+  #trailing: GrowingBytes = new GrowingBytes()
   #body: RefusalBodyWriter | null = null
   #extensions: readonly Extension[] = []
 
@@ -83,13 +83,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
 
   /** A copy of the bytes that came behind the request; for `Protocol`, once the state is `OPEN`. */
   get trailingData(): Uint8Array {
-    const bytes = new Uint8Array(this.#trailingLength)
-    let at = 0
-    for (const chunk of this.#trailing) {
-      bytes.set(chunk, at)
-      at += chunk.length
-    }
-    return bytes
+    return this.#trailing.slice()
   }
 
   /**
@@ -171,7 +165,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
       this.#begin(head, head.target)
       rest = data.subarray(taken)
     }
-    if (this.#trailingLength + rest.length > this.#maxTrailingData) {
+    if (this.#trailing.length + rest.length > this.#maxTrailingData) {
       throw new HandshakeError(
         `Client sent more than ${this.#maxTrailingData} bytes before the answer (RFC 6455 §4.1)`,
         {
@@ -179,8 +173,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
         },
       )
     }
-    if (rest.length > 0) this.#trailing.push(rest.slice())
-    this.#trailingLength += rest.length
+    this.#trailing.append(rest)
   }
 
   #begin(head: ParsedRequest, target: string): void {
@@ -247,8 +240,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
     } catch (error) {
       this.#failed = true
       this.#events = []
-      this.#trailing = []
-      this.#trailingLength = 0
+      this.#trailing = new GrowingBytes()
       throw error
     }
   }
