@@ -21,6 +21,9 @@ const RSV_BITS = 0x70
 /** Upper 32 bits of 2^53 - 1, the largest length that a number holds exactly. */
 const MAX_HIGH_WORD = 0x1fffff
 
+/** Read chunks at the front of the queue from which on it is worth copying the rest away from them. */
+const MANY_CHUNKS = 64
+
 const EMPTY: StringBuffer = stringBuffer(new Uint8Array(0))
 const NO_WORDS: Int32Array = new Int32Array(0)
 
@@ -51,6 +54,8 @@ export class FrameDecoder implements FrameHeader {
   #offset = 0
   #words: Int32Array = NO_WORDS
   #queue: Uint8Array[] = []
+  /** Chunks of the queue that have been read: taking them off its front one by one would be quadratic. */
+  #taken = 0
   /** Bytes of a header that was cut by the end of a chunk. */
   readonly #head: Uint8Array = new Uint8Array(MAX_HEADER)
   #headLength = 0
@@ -74,6 +79,7 @@ export class FrameDecoder implements FrameHeader {
   /** Drops everything that is buffered, and keeps nothing alive. */
   drop(): void {
     this.#queue = []
+    this.#taken = 0
     this.#open(EMPTY)
   }
 
@@ -113,7 +119,7 @@ export class FrameDecoder implements FrameHeader {
     const start = this.#offset
     const available = this.chunk.length - start
     if (available === 0 && this.remaining > 0) return false
-    const size = available < this.remaining ? available : this.remaining
+    const size = Math.min(available, this.remaining)
     const end = start + size
     if (this.#masked && size > 0) {
       if (this.#words === NO_WORDS) this.#words = wordsOf(this.chunk)
@@ -131,12 +137,22 @@ export class FrameDecoder implements FrameHeader {
 
   /** Goes to the next chunk when the current one is used up; the last piece must have been consumed. */
   advance(): void {
-    if (this.#offset === this.chunk.length && this.#queue.length > 0) this.#open(this.#queue.shift() as Uint8Array)
+    if (this.#offset === this.chunk.length && this.#queue.length > 0) this.#open(this.#shift())
   }
 
   #advance(size: number): void {
     this.#offset += size
     this.advance()
+  }
+
+  #shift(): Uint8Array {
+    const chunk = this.#queue[this.#taken] as Uint8Array
+    this.#queue[this.#taken++] = EMPTY
+    if (this.#taken === this.#queue.length) this.#queue.length = 0
+    else if (this.#taken < MANY_CHUNKS || this.#taken * 2 < this.#queue.length) return chunk
+    else this.#queue = this.#queue.slice(this.#taken)
+    this.#taken = 0
+    return chunk
   }
 
   #open(chunk: Uint8Array): void {

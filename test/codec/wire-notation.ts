@@ -23,7 +23,7 @@ export function bytesOf(notation: string): Uint8Array {
 }
 
 /** Hex of bytes, for comparison and for messages; a long one is cut in the middle. */
-export function hexOf(bytes: Uint8Array, limit = Infinity): string {
+export function hexOf(bytes: Uint8Array, limit: number = Number.POSITIVE_INFINITY): string {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
   if (hex.length <= limit) return hex
   return `${hex.slice(0, limit / 2)}..${hex.slice(-limit / 2)} (${bytes.byteLength} bytes)`

@@ -1,0 +1,382 @@
+/**
+ * Invariants of the codec over random input (fast-check). A failure prints its seed, and bytes as hex.
+ *
+ * 1. Any bytes in any split give events or one `ProtocolError`, never another exception.
+ * 2. Never more memory than the limits allow.
+ * 3. The outcome does not depend on the split.
+ * 4. Decoding what was encoded gives it back, for any message, fragmentation, masking and split, on both sides.
+ * 5. Time grows with the bytes and not faster.
+ */
+import { describe, expect, test } from 'bun:test'
+import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
+import { ProtocolError, VIOLATIONS } from '../../src/codec/errors.ts'
+import type { OutgoingProtocolEvent, ProtocolEvent, Role } from '../../src/codec/event.ts'
+import { MessageAssembler } from '../../src/codec/message-assembler.ts'
+import { Protocol } from '../../src/codec/protocol.ts'
+import { eightfold } from './linear-time.ts'
+import { byteByByte, cut, feed, type Outcome } from './session.ts'
+import type { Seen } from './vectors.ts'
+import { bytesOf, hexOf, join, mask, rawFrames } from './wire-notation.ts'
+
+/** `FUZZ_SEED` and `FUZZ_SCALE` in the environment change what is tried, and how much of it. */
+const SEED = Number(process.env.FUZZ_SEED ?? 6455)
+const SCALE = Number(process.env.FUZZ_SCALE ?? 1)
+
+/** Asserts the property, and that it was really tried. */
+function holds<T>(property: fc.IProperty<T>, numRuns = 1_000): void {
+  const details = fc.check(property, {
+    seed: SEED,
+    numRuns: numRuns * SCALE,
+    interruptAfterTimeLimit: 10_000 * SCALE,
+    markInterruptAsFailure: false,
+  })
+  expect(details.failed ? fc.defaultReportMessage(details) : 'holds').toBe('holds')
+  expect(details.numRuns).toBeGreaterThan(numRuns / 20)
+}
+
+const role: fc.Arbitrary<Role> = fc.constantFrom('server', 'client')
+const octet: fc.Arbitrary<number> = fc.integer({ min: 0, max: 255 })
+const key: fc.Arbitrary<number[]> = fc.array(octet, { minLength: 4, maxLength: 4 })
+
+/** Payloads: mostly text that is UTF-8 or nearly so, the rest anything. */
+const payload: fc.Arbitrary<Uint8Array> = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 60 }).map((text) => Uint8Array.from(Buffer.from(text))),
+  fc.uint8Array({ maxLength: 140 }),
+  fc
+    .tuple(fc.string({ unit: 'binary', maxLength: 60 }), fc.uint8Array({ maxLength: 3 }), fc.string({ maxLength: 5 }))
+    .map(([before, bad, after]) => join([Buffer.from(before), bad, Buffer.from(after)])),
+)
+
+function frameOf(first: number, payload: Uint8Array): Uint8Array {
+  const { length } = payload
+  const head = length < 126 ? [first, length] : [first, 126, length >> 8, length & 0xff]
+  return join([Uint8Array.from(head), payload])
+}
+
+/** A message in fragments, or a control frame: as the sender of it must write them. */
+const rightFrames: fc.Arbitrary<Uint8Array[]> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.constantFrom(1, 2, 2), fc.array(payload, { minLength: 1, maxLength: 4 }))
+      .map(([opcode, parts]) =>
+        parts.map((part, i) => frameOf((i === 0 ? opcode : 0) | (i === parts.length - 1 ? 0x80 : 0), part)),
+      ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.constantFrom(0x89, 0x8a), fc.uint8Array({ maxLength: 125 }))
+      .map(([first, data]) => [frameOf(first, data)]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.integer({ min: 990, max: 1020 }), fc.string({ unit: 'binary', maxLength: 20 }))
+      .map(([code, reason]) => [frameOf(0x88, join([Uint8Array.of(code >> 8, code), Buffer.from(reason)]))]),
+  },
+  { weight: 1, arbitrary: fc.tuple(octet, payload).map(([first, data]) => [frameOf(first, data)]) },
+)
+
+/** What one side sends: right frames with a few wrong octets in them, in bytes that print as hex. */
+function wireTo(side: Role): fc.Arbitrary<Uint8Array> {
+  const session = fc
+    .tuple(fc.array(rightFrames, { maxLength: 6 }), fc.array(key, { minLength: 1, maxLength: 3 }))
+    .map(([messages, keys]) =>
+      join(messages.flat().map((frame, i) => (side === 'server' ? mask(frame, keys[i % keys.length]) : frame))),
+    )
+  const wrong = fc.array(fc.tuple(fc.double({ min: 0, max: 0.999, noNaN: true }), octet), { maxLength: 2 })
+  return fc
+    .oneof(
+      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+      { weight: 3, arbitrary: session },
+      {
+        weight: 3,
+        arbitrary: fc.tuple(session, wrong).map(([bytes, places]) => {
+          for (const [at, value] of places) if (bytes.length > 0) bytes[Math.floor(at * bytes.length)] = value
+          return bytes
+        }),
+      },
+    )
+    .map((bytes) => Object.assign(Uint8Array.from(bytes), { [fc.toStringMethod]: () => hexOf(bytes) }))
+}
+
+const toServer = wireTo('server')
+const toClient = wireTo('client')
+
+const fractions: fc.Arbitrary<number[]> = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 })
+
+/** The bytes cut at the given fractions of their length. */
+function split(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+  return cut(
+    bytes,
+    at.map((fraction) => Math.floor(fraction * bytes.length)).sort((a, b) => a - b),
+  )
+}
+
+function outcomeOf(side: Role, chunks: readonly Uint8Array[]): Outcome {
+  const protocol = new Protocol({ role: side, maxMessageSize: 300, maxFragments: 3 })
+  return feed(protocol, chunks, false)
+}
+
+function described(outcome: Outcome): string {
+  return JSON.stringify([outcome.seen, outcome.error?.violation, outcome.error?.message])
+}
+
+describe('P23 any input', () => {
+  test.each(['server', 'client'] as const)(
+    'P23 any bytes in any split give a %s events or one ProtocolError',
+    (side) => {
+      const violations = new Set<string>()
+      let events = 0
+      holds(
+        fc.property(side === 'server' ? toServer : toClient, fractions, (bytes, at) => {
+          const whole = outcomeOf(side, [bytes])
+          const wanted = described(whole)
+          if (whole.error !== null) violations.add(whole.error.violation)
+          events += whole.events.length
+          if (whole.error !== null && !(whole.error.violation in VIOLATIONS)) return false
+          return (
+            described(outcomeOf(side, split(bytes, at))) === wanted &&
+            described(outcomeOf(side, byteByByte(bytes))) === wanted
+          )
+        }),
+        3_000,
+      )
+      // The generator would prove nothing if it never got past the first header.
+      expect(events).toBeGreaterThan(500)
+      expect(violations.size).toBeGreaterThan(9)
+    },
+  )
+
+  test('P23 random noise never gets another exception out of a protocol in any state', () => {
+    const events = fc.constantFrom<OutgoingProtocolEvent>(
+      { type: 'TextMessage', data: 'a', messageFinished: false },
+      { type: 'TextMessage', data: 'b' },
+      { type: 'BytesMessage', data: Uint8Array.of(1) },
+      { type: 'Ping' },
+      { type: 'Pong' },
+      { type: 'CloseConnection', code: 1000 },
+    )
+    holds(
+      fc.property(
+        role,
+        fc.array(fc.oneof(toServer, toClient, events, fc.constant(null)), { maxLength: 8 }),
+        (side, steps) => {
+          const protocol = new Protocol({ role: side, maxMessageSize: 200 })
+          let thrown = 0
+          for (const step of steps) {
+            try {
+              if (step === null || step instanceof Uint8Array) {
+                protocol.receiveData(step === null ? null : Uint8Array.from(step))
+                while (protocol.nextEvent() !== null);
+              } else {
+                protocol.send(step)
+              }
+            } catch (error) {
+              if (error instanceof ProtocolError && error.violation !== 'LOCAL') thrown++
+              else if (!(error instanceof ProtocolError || error instanceof TypeError)) throw error
+            }
+          }
+          return thrown <= 1
+        },
+      ),
+    )
+  })
+})
+
+describe('P23 memory and time', () => {
+  test('P23 parts never hold more than the message limit, and joined messages never exceed it', () => {
+    let longest = 0
+    holds(
+      fc.property(toServer, fractions, fc.integer({ min: 0, max: 150 }), (bytes, at, maxMessageSize) => {
+        const protocol = new Protocol({ role: 'server', maxMessageSize })
+        const assembler = new MessageAssembler(maxMessageSize)
+        const outcome = feed(protocol, split(bytes, at), false)
+        for (const event of outcome.events) {
+          if (event.type !== 'TextMessage' && event.type !== 'BytesMessage') continue
+          const message = assembler.push(event)
+          if (assembler.size > maxMessageSize) return false
+          if (message === null) continue
+          const size = Buffer.byteLength(message as string)
+          longest = Math.max(longest, size)
+          if (size > maxMessageSize) return false
+        }
+        return true
+      }),
+    )
+    expect(longest).toBeGreaterThan(20)
+  })
+
+  test('P23 a message of one part owns its whole buffer', () => {
+    holds(
+      fc.property(fc.uint8Array({ maxLength: 300 }), role, (data, side) => {
+        const peer = new Protocol({ role: side === 'server' ? 'client' : 'server' })
+        const protocol = new Protocol({ role: side })
+        const [event] = protocol.receiveData(Uint8Array.from(peer.send({ type: 'BytesMessage', data })))
+        return event?.type === 'BytesMessage' && event.data.buffer.byteLength === data.length
+      }),
+    )
+  })
+
+  test('R13 200,000 empty fragments fail at maxFragments and hold no memory', () => {
+    const protocol = new Protocol({ role: 'client' })
+    const assembler = new MessageAssembler(1_048_576)
+    const thousand = bytesOf('0000*1000')
+    protocol.receiveData(bytesOf('01 00'))
+    const before = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+    let frames = 0
+    expect(() => {
+      for (let i = 0; i < 200; i++) {
+        protocol.receiveData(Uint8Array.from(thousand))
+        for (const event of protocol.events()) {
+          frames++
+          assembler.push(event as ProtocolEvent & { type: 'TextMessage' })
+        }
+      }
+    }).toThrow('maxFragments')
+    expect(frames).toBe(131_072)
+    expect(assembler.size).toBe(0)
+    expect(process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 2 ** 20)
+  })
+
+  test('R14 a header that announces 1 GiB takes no memory', () => {
+    const before = process.memoryUsage().arrayBuffers
+    for (let i = 0; i < 200; i++) {
+      const protocol = new Protocol({ role: 'client' })
+      expect(() => [...protocol.receiveData(bytesOf('82 7f 0000000040000000'))]).toThrow('maxMessageSize')
+      const unlimited = new Protocol({ role: 'client', maxMessageSize: Number.POSITIVE_INFINITY })
+      expect([...unlimited.receiveData(bytesOf('82 7f 0000000040000000'))]).toEqual([])
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 2 ** 20)
+  })
+
+  test('P23 reading is linear in the bytes, on Bun and on Node', async () => {
+    const node = Bun.spawn(['node_modules/.bin/node', 'test/codec/linear-time.ts'], { stdout: 'pipe' })
+    const onNode = (await new Response(node.stdout).json()) as [number, number][]
+    // Eight times the bytes; quadratic work takes 64 times as long.
+    for (const [few, many] of [...[1, 7, 65_536].map(eightfold), ...onNode]) {
+      expect(many).toBeLessThan(Math.max(few, 2) * 8 * 4)
+    }
+  })
+})
+
+const lone: fc.Arbitrary<string> = fc
+  .array(fc.constantFrom('a', 'é', '€', '🎉', '\ud800', '\udfff', '\u{feff}', '\0'), { maxLength: 80 })
+  .map((parts) => parts.join(''))
+const text: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 300 }),
+  lone,
+  fc.string({ maxLength: 20_000, size: 'max' }),
+)
+
+/** A message as it is sent: its fragments. */
+const message: fc.Arbitrary<OutgoingProtocolEvent[]> = fc
+  .oneof(
+    fc
+      .array(text, { minLength: 1, maxLength: 4 })
+      .map((parts) => parts.map((data) => ({ type: 'TextMessage' as const, data }))),
+    fc
+      .array(fc.uint8Array({ maxLength: 20_000, size: 'medium' }), { minLength: 1, maxLength: 4 })
+      .map((parts) => parts.map((data) => ({ type: 'BytesMessage' as const, data }))),
+  )
+  .map((parts) => parts.map((part, i) => ({ ...part, messageFinished: i === parts.length - 1 })))
+
+const control: fc.Arbitrary<OutgoingProtocolEvent> = fc
+  .tuple(fc.constantFrom('Ping' as const, 'Pong' as const), fc.uint8Array({ maxLength: 125 }))
+  .map(([type, payload]) => ({ type, payload }))
+
+/** The string with U+FFFD for each surrogate that stands alone. */
+function wellFormed(value: string): string {
+  return value.replace(/\p{Surrogate}/gu, '\ufffd')
+}
+
+/** What the peer should see of what was sent. Text becomes well-formed, as it must be on the wire (R34). */
+function expected(events: readonly OutgoingProtocolEvent[]): Seen[] {
+  const seen: Seen[] = []
+  let parts: Uint8Array[] = []
+  for (const event of events) {
+    if (event.type === 'TextMessage') parts.push(Buffer.from(wellFormed(event.data)))
+    else if (event.type === 'BytesMessage') parts.push(event.data)
+    else if (event.type === 'Ping') seen.push(['ping', hexOf(event.payload ?? new Uint8Array())])
+    else if (event.type === 'Pong') seen.push(['pong', hexOf(event.payload ?? new Uint8Array())])
+    else seen.push(['close', event.code ?? 1005, event.reason ?? ''])
+    if ((event.type === 'TextMessage' || event.type === 'BytesMessage') && event.messageFinished !== false) {
+      const whole = join(parts)
+      seen.push(event.type === 'TextMessage' ? ['text', Buffer.from(whole).toString()] : ['bytes', hexOf(whole)])
+      parts = []
+    }
+  }
+  return seen
+}
+
+describe('P18 encode and decode', () => {
+  test.each(['server', 'client'] as const)('P18 what a %s sends is what its peer gets, in any split', (side) => {
+    const session = fc
+      .array(fc.oneof({ weight: 3, arbitrary: message }, { weight: 1, arbitrary: control.map((event) => [event]) }), {
+        maxLength: 6,
+      })
+      .chain((messages) => {
+        const flat = messages.flat()
+        // A control frame may stand between any two fragments.
+        return fc.array(fc.tuple(fc.nat(flat.length), control), { maxLength: 3 }).map((inserted) => {
+          const events = [...flat]
+          for (const [at, event] of inserted) events.splice(at, 0, event)
+          return events
+        })
+      })
+    let multibyte = 0
+    holds(
+      fc.property(session, fc.boolean(), fractions, (events, closes, at) => {
+        const all: OutgoingProtocolEvent[] = closes
+          ? [...events, { type: 'CloseConnection', code: 4000, reason: 'end €' }]
+          : events
+        const sender = new Protocol({ role: side })
+        const receiver = new Protocol({ role: side === 'server' ? 'client' : 'server' })
+        const bytes = join(all.map((event) => sender.send(event)))
+        for (const frame of rawFrames(bytes)) if (frame.masked !== (side === 'client') || frame.rsv !== 0) return false
+        const outcome = feed(receiver, split(bytes, at), false)
+        if (events.some((event) => event.type === 'TextMessage' && /[^\0-\x7f]/.test(event.data))) multibyte++
+        return outcome.error === null && JSON.stringify(outcome.seen) === JSON.stringify(expected(all))
+      }),
+      300,
+    )
+    expect(multibyte).toBeGreaterThan(20)
+  })
+
+  test('R34 a lone surrogate is U+FFFD on the wire and everything else is kept', () => {
+    holds(
+      fc.property(role, lone, (side, data) => {
+        const [frame] = rawFrames(new Protocol({ role: side }).send({ type: 'TextMessage', data }))
+        return hexOf(frame?.payload ?? new Uint8Array()) === hexOf(Buffer.from(wellFormed(data)))
+      }),
+    )
+  })
+
+  test('P15 the assembler gives back what was cut into parts', () => {
+    holds(
+      fc.property(fc.uint8Array({ maxLength: 9_000, size: 'max' }), fractions, fc.boolean(), (data, at, announced) => {
+        const assembler = new MessageAssembler(data.length)
+        const parts = split(data, at)
+        let left = data.length
+        for (const [i, part] of parts.entries()) {
+          left -= part.length
+          const messageFinished = i === parts.length - 1
+          const joined = assembler.push(
+            { type: 'BytesMessage', data: Uint8Array.from(part), frameFinished: messageFinished, messageFinished },
+            announced ? left : 0,
+          )
+          if (assembler.open === messageFinished || (joined === null) === messageFinished) return false
+          if (
+            joined instanceof Uint8Array &&
+            (hexOf(joined) !== hexOf(data) || joined.buffer.byteLength !== joined.length)
+          )
+            return false
+        }
+        return assembler.size === 0
+      }),
+      300,
+    )
+  })
+})
