@@ -16,6 +16,8 @@ export interface Acceptance {
   /** The subprotocol chosen, one that the client offered, or `undefined` for none. */
   readonly subprotocol: string | undefined
   readonly options: ResolvedConnectionOptions
+  /** Resolves, never rejects, when the handler has ended, or is sure never to start. Draining waits for it. */
+  readonly handled?: Promise<void>
 }
 
 /** An upgrade under way. */

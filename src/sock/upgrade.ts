@@ -70,8 +70,14 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
         places.release()
         return refuse(c, 501, NO_ADAPTER)
       }
-      const { response, opened } = upgrader.upgrade(c.req.raw, { subprotocol, options: route.connection })
-      void start(opened, places, c, (ws) => runHandler(ws, c, route.options, handler))
+      const handled = deferred()
+      const { response, opened } = upgrader.upgrade(c.req.raw, {
+        subprotocol,
+        options: route.connection,
+        handled: handled.promise,
+      })
+      const run = (ws: Connection): Promise<void> => runHandler(ws, c, route.options, handler)
+      void start(opened, places, c, run).then(handled.resolve)
       return withPreparedHeaders(c, response)
     } catch (error) {
       places.release()
@@ -88,7 +94,12 @@ function findUpgrader(c: Context): Upgrader | undefined {
   return env?.[UPGRADER]
 }
 
-/** Waits for the connection, runs its handler, and gives the places back when it has ended or never was. */
+/**
+ * Waits for the connection and runs its handler. The places are free again when the connection has ended or never was,
+ * however long the handler goes on.
+ *
+ * @returns resolves, and never rejects, when the handler has ended too
+ */
 async function start(
   opened: Promise<Connection | null>,
   places: Places,
@@ -97,14 +108,21 @@ async function start(
 ): Promise<void> {
   try {
     const ws = await opened
-    if (ws === null) return
-    void run(ws)
-    await ws.closed
+    if (ws === null) return places.release()
+    void ws.closed.then(() => places.release())
+    await run(ws)
   } catch (error) {
-    report(error, c)
-  } finally {
     places.release()
+    report(error, c)
   }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
 }
 
 /** Hono leaves out what `c.header` set before the handler when the response is not one of its own. */
