@@ -1,6 +1,7 @@
 /** The byte transport over a socket of `node:net`, `node:tls`, or any other Duplex. */
 import type { Duplex } from 'node:stream'
 import type { ByteTransport, TransportEnd, TransportListener } from '../connection/transport.ts'
+import { destroy } from './raw-mode.ts'
 
 /** What sockets have and other Duplexes may lack. */
 type MaybeSocket = Duplex & {
@@ -31,7 +32,7 @@ export class DuplexTransport implements ByteTransport {
   readonly #lowMark: number
   #listener: TransportListener | undefined
   /** Whether the listener wants bytes. */
-  #flowing = false
+  #flowing = true
   /** Bytes that wait for `#flowing`, in order. */
   #held: Uint8Array[] = []
   #heldBytes = 0
@@ -40,6 +41,10 @@ export class DuplexTransport implements ByteTransport {
   /** Whether the peer has ended its side, and the listener does not know. */
   #ended: boolean
   #closed: TransportEnd | undefined
+  /** Whether nothing may be written any more. */
+  #finished = false
+  /** Whether the listener hears of nothing but the close. */
+  #destroyed = false
 
   /** @param head bytes that were read together with the request; they are delivered first */
   constructor(socket: Duplex, head?: Uint8Array, options: DuplexTransportOptions = {}) {
@@ -61,12 +66,11 @@ export class DuplexTransport implements ByteTransport {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.writableLength
+    return this.#destroyed || this.#socket.destroyed ? 0 : this.#socket.writableLength
   }
 
   attach(listener: TransportListener): void {
     this.#listener = listener
-    this.#flowing = true
     // Not from here: the listener is still being built.
     process.nextTick(() => {
       this.#release()
@@ -78,10 +82,13 @@ export class DuplexTransport implements ByteTransport {
   }
 
   write(bytes: Uint8Array): boolean {
+    // After its end a socket takes a write for an error and drops what it had still to send.
+    if (this.#finished) return true
     return this.#socket.write(bytes) || this.#isLow()
   }
 
   writeAll(pieces: readonly Uint8Array[]): boolean {
+    if (this.#finished) return true
     const socket = this.#socket
     socket.cork()
     for (const piece of pieces) socket.write(piece)
@@ -97,17 +104,24 @@ export class DuplexTransport implements ByteTransport {
   resume(): void {
     if (this.#flowing) return
     this.#flowing = true
+    if (this.#listener === undefined) return
     if (this.#heldBytes === 0) this.#socket.resume()
     else process.nextTick(() => this.#release())
   }
 
   end(): void {
+    if (this.#finished) return
+    this.#finished = true
     this.#socket.end()
   }
 
   destroy(): void {
-    this.#drop()
-    this.#socket.destroy()
+    this.#finished = true
+    this.#destroyed = true
+    this.#flowing = false
+    this.#held = []
+    this.#heldBytes = 0
+    destroy(this.#socket)
   }
 
   /** Whether a refused write may go on all the same; if not, remembers to report the drain. */
@@ -118,14 +132,10 @@ export class DuplexTransport implements ByteTransport {
   }
 
   #hold(chunk: Uint8Array): void {
+    if (this.#destroyed) return
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     if (this.#heldBytes > MAX_HELD) this.destroy()
-  }
-
-  #drop(): void {
-    this.#held = []
-    this.#heldBytes = 0
   }
 
   /** Delivers what was held, for as long as the listener does not pause, then what happened meanwhile. */
@@ -150,12 +160,13 @@ export class DuplexTransport implements ByteTransport {
 
   #onDrain(): void {
     // Bun says `drain` several times, the first with most of the bytes still queued.
-    if (!this.#waiting || this.#socket.writableLength > this.#lowMark) return
+    if (!this.#waiting || this.#destroyed || this.#socket.writableLength > this.#lowMark) return
     this.#waiting = false
     this.#listener?.onDrain()
   }
 
   #onEnd(): void {
+    if (this.#destroyed) return
     this.#ended = this.#listener === undefined || this.#heldBytes > 0
     if (!this.#ended) this.#listener?.onEnd()
   }

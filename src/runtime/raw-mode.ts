@@ -16,3 +16,10 @@ export function isPausable(socket: Duplex): boolean {
 export function isEncrypted(socket: Duplex): boolean {
   return 'encrypted' in socket && socket.encrypted === true
 }
+
+/** Drops a socket with what is unsent. */
+export function destroy(socket: Duplex): void {
+  // A TLS socket on Bun that has just failed to send all stays open until the peer goes, if destroyed in the same turn.
+  if (RAW_MODE === 'bun' && isEncrypted(socket) && socket.writableLength > 0) setTimeout(() => socket.destroy(), 1)
+  else socket.destroy()
+}

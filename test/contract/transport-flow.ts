@@ -315,7 +315,8 @@ export const FLOW_CASES: Record<FlowCase, TransportCase> = {
       const kept: Uint8Array[] = []
       near.react = (heard, chunk) => {
         if (heard !== 'data' || chunk === undefined) return
-        kept.push(chunk.slice())
+        // Not `chunk.slice()`, which on a Buffer is a view.
+        kept.push(new Uint8Array(chunk))
         chunk.fill(0xee)
       }
       const sent = pattern(300_000)
