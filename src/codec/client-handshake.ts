@@ -32,6 +32,8 @@ export interface ClientHandshakeOptions {
   readonly maxHeadSize?: number | undefined
 }
 
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
 /** What was asked for, to check the answer against. */
 interface SentRequest {
   readonly accept: string
@@ -52,7 +54,7 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
   #failed = false
   #request: SentRequest | null = null
   #events: HandshakeEvent[] = []
-  #trailing: Uint8Array = new Uint8Array(0)
+  #trailing: Uint8Array = NO_BYTES
   #body: RefusalBodyReader | null = null
   #extensions: readonly Extension[] = []
 
@@ -173,13 +175,13 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
   #readEnd(): void {
     if (this.#body === null) throw new HandshakeError('Server left during the handshake', { status: 0 })
     this.#body.end()
-    this.#readBody([])
+    this.#readBody(NO_BYTES)
   }
 
-  #readBody(pieces: readonly Uint8Array[]): void {
-    for (const data of pieces) this.#events.push({ type: 'RejectData', data, bodyFinished: false })
+  #readBody(data: Uint8Array): void {
+    if (data.length > 0) this.#events.push({ type: 'RejectData', data, bodyFinished: false })
     if (!(this.#body as RefusalBodyReader).finished) return
-    this.#events.push({ type: 'RejectData', data: new Uint8Array(0), bodyFinished: true })
+    this.#events.push({ type: 'RejectData', data: NO_BYTES, bodyFinished: true })
     this.#step('bodyEnd')
   }
 

@@ -1,5 +1,6 @@
 /** The body of a refusal, written and read (RFC 9112 §6, §7.1). */
 import { HandshakeError, LocalProtocolError } from './errors.ts'
+import { GrowingBytes } from './growing-bytes.ts'
 import { type HeaderList, headerValues, parseTokenList } from './header.ts'
 import { latin1Bytes, type ResponseHead } from './http-head.ts'
 
@@ -85,21 +86,21 @@ export class RefusalBodyReader {
   }
 
   /** Takes bytes from the transport. Returns those of the body, copied; what follows the body is dropped. */
-  read(data: Uint8Array): Uint8Array[] {
-    const pieces: Uint8Array[] = []
+  read(data: Uint8Array): Uint8Array {
+    const body = new GrowingBytes()
     let at = 0
     while (at < data.length && !this.#finished) {
       if (this.#due === 0) {
         this.#readLine(data[at++] as number)
         continue
       }
-      const piece = data.slice(at, Math.min(data.length, at + this.#due))
-      pieces.push(piece)
+      const piece = data.subarray(at, Math.min(data.length, at + this.#due))
+      body.append(piece)
       at += piece.length
       this.#due -= piece.length
       if (this.#due === 0 && this.#line === undefined) this.#finished = true
     }
-    return pieces
+    return body.slice()
   }
 
   /** The transport has ended. @throws {HandshakeError} when the body has not */

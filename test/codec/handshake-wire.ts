@@ -1,5 +1,6 @@
 /** What the handshake tests share: requests and responses as bytes, and ways to feed them. */
 import { Buffer } from 'node:buffer'
+import process from 'node:process'
 import { HandshakeError, LocalProtocolError } from '../../src/codec/errors.ts'
 import type { HandshakeEvent } from '../../src/codec/event.ts'
 import type { Extension, FrameHeader, OutboundFragment } from '../../src/codec/extension.ts'
@@ -77,6 +78,13 @@ function thrown(run: () => unknown): unknown {
     return error
   }
   throw new Error('Nothing was thrown')
+}
+
+/** Milliseconds of processor time that `run` takes, whatever else the machine does. */
+export function processorTime(run: () => void): number {
+  const before = process.cpuUsage()
+  run()
+  return process.cpuUsage(before).user / 1_000
 }
 
 /** An extension that negotiates as it is told, and does nothing. */

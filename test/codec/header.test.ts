@@ -15,6 +15,7 @@ import {
   parseExtensions,
   parseTokenList,
 } from '../../src/codec/header.ts'
+import { processorTime } from './handshake-wire.ts'
 
 const TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -225,15 +226,16 @@ describe('extensions', () => {
   test('P12 time is linear: a megabyte of any one piece is read in a moment', () => {
     for (const piece of ['a', ',', ';', ' ', 'a,', 'a;b=c,', 'a;', 'a;b="', '\\', 'a;b="c",']) {
       const text = `a;b="${piece.repeat(1_000_000 / piece.length)}`
-      const started = performance.now()
-      for (const value of [text, text.slice(5)]) {
-        try {
-          parseExtensions(value)
-        } catch (error) {
-          expect(error).toBeInstanceOf(HandshakeError)
+      const time = processorTime(() => {
+        for (const value of [text, text.slice(5)]) {
+          try {
+            parseExtensions(value)
+          } catch (error) {
+            expect(error).toBeInstanceOf(HandshakeError)
+          }
         }
-      }
-      expect(performance.now() - started).toBeLessThan(2_000)
+      })
+      expect(time).toBeLessThan(1_500)
     }
   })
 

@@ -12,6 +12,7 @@ import {
   parseRequestHead,
   parseResponseHead,
 } from '../../src/codec/http-head.ts'
+import { processorTime } from './handshake-wire.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 
@@ -98,9 +99,10 @@ describe('HeadReader', () => {
   test('WP-20 time is linear, byte by byte and without a limit', () => {
     const reader = new HeadReader('request', Number.POSITIVE_INFINITY)
     const one = Uint8Array.of(0x61)
-    const started = performance.now()
-    for (let i = 0; i < 2_000_000; i++) reader.push(one)
-    expect(performance.now() - started).toBeLessThan(5_000)
+    const time = processorTime(() => {
+      for (let i = 0; i < 500_000; i++) reader.push(one)
+    })
+    expect(time).toBeLessThan(2_000)
   })
 
   test('P8 a client has no status to answer with', () => {
