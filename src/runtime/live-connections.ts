@@ -25,6 +25,8 @@ export interface DrainReport {
   terminated: number
   /** Without a closing handshake: the peer went away, or broke the protocol. */
   lost: number
+  /** Handlers that were still running at the deadline. */
+  unfinished: number
 }
 
 /** An upgrade that is not decided, or whose refusal is being sent. */
@@ -35,6 +37,8 @@ interface Handshake {
 export class LiveConnections {
   readonly handshakes: Set<Handshake> = new Set()
   readonly #connections: Set<Connection> = new Set()
+  /** Handlers that run, also those whose connection has ended. */
+  readonly #handlers: Set<Promise<void>> = new Set()
   readonly #clock: Clock
   #draining: Promise<DrainReport> | undefined
 
@@ -51,13 +55,17 @@ export class LiveConnections {
     return this.#draining !== undefined
   }
 
-  add(connection: Connection): void {
+  /** @param handled as in `Acceptance` */
+  add(connection: Connection, handled: Promise<void> | undefined): void {
     this.#connections.add(connection)
     void connection.closed.then(() => this.#connections.delete(connection))
+    if (handled === undefined) return
+    this.#handlers.add(handled)
+    void handled.then(() => this.#handlers.delete(handled))
   }
 
   /**
-   * Closes every connection. Later calls get the report of the first.
+   * Closes every connection and waits for every handler. Later calls get the report of the first.
    *
    * @throws {RangeError} for a code or reason that may not be sent, or a time that is negative
    */
@@ -76,26 +84,32 @@ export class LiveConnections {
 
   async #closeAll(settings: Required<DrainOptions>): Promise<DrainReport> {
     const { deadline, code, reason, spread } = settings
-    const report: DrainReport = { clean: 0, terminated: 0, lost: 0 }
+    const report: DrainReport = { clean: 0, terminated: 0, lost: 0, unfinished: 0 }
     const timers: TimerHandle[] = []
-    let late = false
+    let isLate = false
+    const late = new Promise<void>((resolve) => {
+      if (deadline === Number.POSITIVE_INFINITY) return
+      const giveUp = (): void => {
+        isLate = true
+        this.terminate()
+        resolve()
+      }
+      timers.push(this.#clock.setTimeout(giveUp, deadline))
+    })
     const connections = [...this.#connections]
     const ends = connections.map(async (connection, index) => {
       const wait = (Math.min(spread, deadline) * index) / connections.length
       if (wait === 0) void connection.close(code, reason)
       else timers.push(this.#clock.setTimeout(() => void connection.close(code, reason), wait))
       const { wasClean } = await connection.closed
-      report[wasClean ? 'clean' : late ? 'terminated' : 'lost']++
+      report[wasClean ? 'clean' : isLate ? 'terminated' : 'lost']++
     })
-    if (deadline !== Number.POSITIVE_INFINITY) {
-      const terminate = (): void => {
-        late = true
-        this.terminate()
-      }
-      timers.push(this.#clock.setTimeout(terminate, deadline))
-    }
     await Promise.all(ends)
+    await Promise.race([Promise.all(this.#handlers), late])
+    // Those that only waited for a connection just terminated get the chance to see it.
+    if (isLate) await new Promise<void>((resolve) => this.#clock.afterTurn(resolve))
     for (const timer of timers) this.#clock.clearTimeout(timer)
+    report.unfinished = this.#handlers.size
     return report
   }
 }

@@ -194,7 +194,7 @@ export class RawHandshake implements Upgrader {
       capabilities: this.capabilities,
     })
     socket.write(formatHead(formatStatusLine(101), head))
-    this.#host.live.add(connection)
+    this.#host.live.add(connection, acceptance.handled)
     this.#settle?.(connection)
     this.#release()
   }

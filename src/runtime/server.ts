@@ -27,7 +27,7 @@ export interface Attachment {
   readonly connections: number
   /**
    * Ends every connection in order: refuses upgrades with 503, sends a Close to each connection, waits for the closing
-   * handshakes until the deadline, and terminates what is left.
+   * handshakes and the handlers until the deadline, and terminates what is left.
    *
    * @throws {RangeError} for a code or reason that may not be sent, or a time that is negative
    */
@@ -153,7 +153,8 @@ class RunningServer implements Server {
     const drained = this.#attachment.drain(options)
     const stopped = this.#stop()
     const { deadline = DRAIN_DEADLINE } = options
-    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : nodeClock.setTimeout(() => this.#end(), deadline)
+    const end = (): void => void this.#end()
+    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : nodeClock.setTimeout(end, deadline)
     const report = await drained
     await stopped
     nodeClock.clearTimeout(timer)
@@ -162,8 +163,7 @@ class RunningServer implements Server {
 
   async close(): Promise<void> {
     const stopped = this.#stop()
-    await this.#attachment.close()
-    this.#end()
+    await this.#end()
     await stopped
   }
 
@@ -183,8 +183,9 @@ class RunningServer implements Server {
     return this.#stopped
   }
 
-  /** Drops the requests under way. */
-  #end(): void {
+  /** Drops the connections, and the requests under way. */
+  async #end(): Promise<void> {
+    await this.#attachment.close()
     this.server.closeAllConnections()
   }
 

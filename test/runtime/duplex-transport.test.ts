@@ -16,8 +16,8 @@ async function run(runtime: Runtime): Promise<{ exitCode: number; output: string
     stderr: 'pipe',
     env: { ...process.env, NO_COLOR: '1' },
   })
-  const [stdout, stderr] = await Promise.all([child.stdout, child.stderr].map((stream) => new Response(stream).text()))
-  return { exitCode: await child.exited, output: stdout + stderr }
+  const output = await Promise.all([child.stdout, child.stderr].map((stream) => new Response(stream).text()))
+  return { exitCode: await child.exited, output: output.join('') }
 }
 
 describe('the contract in other runtimes', () => {
