@@ -5,6 +5,8 @@
  * again over TCP on every runtime (`wire-over-tcp.test.ts`). Frames are written as a server sends them, with `|`
  * between them; for a server under test the runner masks each one.
  */
+import { Buffer } from 'node:buffer'
+import { constants, deflateRawSync } from 'node:zlib'
 import type { Violation } from '../../src/codec/errors.ts'
 import type { Role } from '../../src/codec/event.ts'
 
@@ -556,6 +558,155 @@ const LIMITS: readonly Vector[] = [
   ]),
 ]
 
+/** A message as zlib compresses it, without the tail that RFC 7692 §7.2.1 takes off. */
+function deflated(data: Uint8Array | string, windowBits = 15): string {
+  const { Z_SYNC_FLUSH } = constants
+  return deflateRawSync(data, { finishFlush: Z_SYNC_FLUSH, windowBits }).subarray(0, -4).toString('hex')
+}
+
+const BOTH: Deflate = { serverNoContextTakeover: true, clientNoContextTakeover: true }
+const SMALL: Deflate = { serverMaxWindowBits: 9, clientMaxWindowBits: 9 }
+
+/** `a`, 600 bytes that do not repeat, `a` again: the second `a` is further back than a window of 512 bytes reaches. */
+const FAR = Buffer.concat([
+  Buffer.alloc(64, 'abcdefgh12345678ABCDEFGH!?'),
+  Buffer.from(Array.from({ length: 600 }, (_, i) => (i * 7 + (i >> 3) * 11) & 0xff)),
+  Buffer.alloc(64, 'abcdefgh12345678ABCDEFGH!?'),
+])
+
+const hello = text('Hello')
+
+/** Compressed messages: the examples of RFC 7692 §7.2.3, and what surrounds them. */
+const DEFLATE: readonly Vector[] = [
+  ...rows(
+    'P13',
+    'RFC 7692 §7.2.3',
+    [
+      ['pmd-hello', 'c1 07 f248cdc9c90700', [hello]],
+      ['pmd-hello-binary', 'c2 07 f248cdc9c90700', [bytes('"Hello"')]],
+      ['pmd-fragments', '41 03 f248cd | 80 04 c9c90700', [hello]],
+      ['pmd-fragments-empty', '41 00 | 00 03 f248cd | 00 00 | 80 04 c9c90700', [hello]],
+      ['pmd-fragments-empty-end', '41 07 f248cdc9c90700 | 80 00', [hello]],
+      ['pmd-flushed-fragment', '41 08 f24805000000ffff | 80 05 cac9c90700', [hello]],
+      ['pmd-takeover', 'c1 07 f248cdc9c90700 | c1 05 f200110000', [hello, hello]],
+      ['pmd-stored', 'c1 0b 000500faff48656c6c6f00', [hello]],
+      ['pmd-final-block', 'c1 08 f348cdc9c9070000 | c1 07 f248cdc9c90700', [hello, hello]],
+      ['pmd-two-blocks', 'c1 0d f24805000000ffffcac9c90700', [hello]],
+      ['pmd-empty', 'c1 01 00 | c1 01 00', [text(''), text('')]],
+      ['pmd-empty-flushed-twice', 'c1 00 | c1 07 f248cdc9c90700', [text(''), hello]],
+      ['pmd-long', frame('c1', deflated('Hello '.repeat(5_000))), [text('Hello '.repeat(5_000))]],
+    ],
+    { deflate: {} },
+  ),
+  ...rows(
+    'P13',
+    'RFC 7692 §7.1.1',
+    [
+      ['pmd-no-takeover', 'c1 07 f248cdc9c90700 | c1 07 f248cdc9c90700', [hello, hello]],
+      [
+        'pmd-no-takeover-reference',
+        'c1 07 f248cdc9c90700 | c1 05 f200110000',
+        'DEFLATE_DATA_INVALID',
+        { events: [hello] },
+      ],
+    ],
+    { deflate: BOTH },
+  ),
+  ...rows('P13', 'RFC 7692 §7.1.2', [
+    ['pmd-window-15', frame('c2', deflated(FAR)), [bytes(FAR.toString('hex'))], { deflate: {} }],
+    ['pmd-window-9', frame('c2', deflated(FAR, 9)), [bytes(FAR.toString('hex'))], { deflate: SMALL }],
+  ]),
+  ...rows(
+    'P13',
+    'RFC 7692 §6.2',
+    [
+      ['pmd-plain', '81 05 "Hello"', [hello]],
+      ['pmd-plain-between', 'c1 07 f248cdc9c90700 | 81 05 "Hello" | c1 05 f200110000', [hello, hello, hello]],
+      ['pmd-plain-fragments', '01 03 "Hel" | 80 02 "lo" | c1 07 f248cdc9c90700', [hello, hello]],
+    ],
+    { deflate: {} },
+  ),
+  ...rows(
+    'R24',
+    'RFC 7692 §6.1',
+    [
+      ['pmd-ping-inside', '41 03 f248cd|89 01 61|80 04 c9c90700', [ping('61'), hello], { replies: '8a 01 61' }],
+      ['pmd-pong-inside', '41 03 f248cd | 8a 00 | 00 02 c9c9 | 8a 01 62 | 80 02 0700', [pong(''), pong('62'), hello]],
+      [
+        'pmd-ping-between',
+        'c1 07 f248cdc9c90700|89 00|c1 05 f200110000',
+        [hello, ping(''), hello],
+        { replies: '8a 00' },
+      ],
+      ['pmd-close-after', 'c1 07 f248cdc9c90700 | 88 02 03e8', [hello, close(1000)], { replies: '88 02 03e8' }],
+    ],
+    { deflate: {} },
+  ),
+  ...rows(
+    'P13',
+    'RFC 7692 §6.1',
+    [
+      ['pmd-rsv1-ping', 'c9 00', 'COMPRESSED_CONTROL'],
+      ['pmd-rsv1-pong', 'ca 00', 'COMPRESSED_CONTROL'],
+      ['pmd-rsv1-close', 'c8 00', 'COMPRESSED_CONTROL'],
+      ['pmd-rsv1-continuation', '41 03 f248cd | c0 04', 'COMPRESSED_CONTINUATION'],
+      ['pmd-rsv1-continuation-of-plain', '01 01 "a" | c0 00', 'COMPRESSED_CONTINUATION'],
+      ['pmd-rsv2', 'a1 00', 'RESERVED_BIT'],
+      ['pmd-rsv3', '91 00', 'RESERVED_BIT'],
+      ['pmd-rsv1-rsv2', 'e1 00', 'RESERVED_BIT'],
+      ['pmd-rsv2-ping', 'a9 00', 'RESERVED_BIT'],
+    ],
+    { deflate: {} },
+  ),
+  ...rows('R25', '§5.4', [
+    [
+      'pmd-stray-continuation',
+      'c1 07 f248cdc9c90700 | 80 00',
+      'UNEXPECTED_CONTINUATION',
+      { events: [hello], deflate: {} },
+    ],
+    ['pmd-text-inside', '41 03 f248cd | c1 00', 'EXPECTED_CONTINUATION', { deflate: {} }],
+  ]),
+  ...rows(
+    'P13',
+    'RFC 7692 §7.2.2',
+    [
+      ['pmd-reserved-block', 'c1 01 06', 'DEFLATE_DATA_INVALID'],
+      ['pmd-stored-length', 'c1 05 000500ffff', 'DEFLATE_DATA_INVALID'],
+      ['pmd-too-far-back', 'c1 05 f200110000', 'DEFLATE_DATA_INVALID'],
+      ['pmd-cut', 'c1 05 f248cdc9c9', 'DEFLATE_DATA_INVALID'],
+      ['pmd-broken-fragment', '41 03 f248cd | 80 01 ff', 'DEFLATE_DATA_INVALID'],
+    ],
+    { deflate: {} },
+  ),
+  ...rows(
+    'P13',
+    '§8.1',
+    [
+      ['pmd-utf8', '41 07 000200fdffe282 | 80 07 000100feffac00', [text('€')]],
+      ['pmd-not-utf8', 'c1 07 000100feffff00', 'TEXT_NOT_UTF8'],
+      ['pmd-not-utf8-fragment', '41 06 000100feffff', 'TEXT_NOT_UTF8'],
+      ['pmd-utf8-cut', 'c1 08 000200fdffe28200', 'TEXT_NOT_UTF8'],
+    ],
+    { deflate: {} },
+  ),
+  ...rows('R15', '§10.4', [
+    ['pmd-size-5-of-5', 'c1 07 f248cdc9c90700', [hello], { deflate: {}, maxMessageSize: 5 }],
+    ['pmd-size-5-of-4', 'c1 07 f248cdc9c90700', 'MESSAGE_TOO_BIG', { deflate: {}, maxMessageSize: 4 }],
+    [
+      'pmd-size-fragments',
+      '41 08 000300fcff616263 | 80 08 000200fdff646500',
+      'MESSAGE_TOO_BIG',
+      {
+        deflate: {},
+        maxMessageSize: 4,
+      },
+    ],
+    ['pmd-bomb', frame('c2', deflated(Buffer.alloc(8 << 20))), 'MESSAGE_TOO_BIG', { deflate: {} }],
+    ['pmd-plain-6-of-5', '81 06', 'MESSAGE_TOO_BIG', { deflate: {}, maxMessageSize: 5 }],
+  ]),
+]
+
 export const VECTORS: readonly Vector[] = [
   ...OPCODES,
   ...RESERVED_BITS,
@@ -566,4 +717,5 @@ export const VECTORS: readonly Vector[] = [
   ...UTF8,
   ...CLOSE,
   ...LIMITS,
+  ...DEFLATE,
 ]
