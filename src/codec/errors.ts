@@ -65,8 +65,7 @@ export class ConnectionClosed extends WebSocketError implements CloseInfo {
   readonly reason: string
   readonly wasClean: boolean
   readonly initiator: Initiator
-  /** The connection that ended, as an opaque identity: a handler ends normally only by its own. */
-  readonly connection: object | undefined
+  readonly #connection: object | undefined
 
   constructor(info: CloseInfo, connection?: object) {
     super(`Connection closed: ${info.code}${info.reason === '' ? '' : ` ${JSON.stringify(info.reason)}`}`)
@@ -74,7 +73,12 @@ export class ConnectionClosed extends WebSocketError implements CloseInfo {
     this.reason = info.reason
     this.wasClean = info.wasClean
     this.initiator = info.initiator
-    this.connection = connection
+    this.#connection = connection
+  }
+
+  /** The connection that ended, as an opaque identity: a handler ends normally only by its own. */
+  get connection(): object | undefined {
+    return this.#connection
   }
 }
 

@@ -179,11 +179,8 @@ export class InflateContext extends ZlibContext {
   finish(takeover: boolean): Violation | undefined {
     const tail = takeover ? TAIL : FINAL_TAIL
     if (!this.step(tail, 0, 0)) return 'DEFLATE_DATA_INVALID'
-    if (this.unread === tail.length) {
-      // The last block had BFINAL, and nothing behind it that the tail could complete.
-      this.reset()
-      return undefined
-    }
+    // The last block had BFINAL, and nothing behind it that the tail could complete.
+    if (this.unread === tail.length) return undefined
     // Output means that the tail was read as the rest of a block that was cut off.
     const ended = this.filled === 0 && this.unread === (takeover ? 0 : 1)
     return ended ? undefined : 'DEFLATE_DATA_INVALID'

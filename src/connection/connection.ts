@@ -112,7 +112,7 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null>
 
   /**
-   * Sends one message. Binary of 64 KiB or more is not copied: leave it unchanged until the promise has resolved.
+   * Sends one message. Binary of 64 KiB or more is not copied: leave it unchanged while `bufferedAmount` counts it.
    *
    * @returns resolves when less than `highWaterMark` is unsent: to `true`, or to `false` when `sendPolicy` dropped it
    * @throws {TypeError} for anything that is not a `Sendable`

@@ -51,13 +51,12 @@ export class Outbox {
   /**
    * Frames were encoded: sees to it that they leave.
    *
-   * @param uncopied whether the memory of the caller is in use until the transport has drained
    * @returns resolves when there is room for more
    */
-  commit(uncopied: boolean = false): Promise<boolean> {
+  commit(): Promise<boolean> {
     if (this.#frames.pending >= FLUSH_AT) this.flush()
     else this.#schedule()
-    return this.#full && (uncopied || this.congested) ? this.#wait() : SENT
+    return this.congested ? this.#wait() : SENT
   }
 
   /** Writes what is pending. */

@@ -95,12 +95,9 @@ export class Sender {
       return this.#gate.connected ? DROPPED : quietRejection(this.#gate.sendError())
     }
     this.#keepalive.active = true
-    if (typeof payload === 'string') {
-      this.#protocol.sendText(payload, true, options?.compress)
-      return this.#outbox.commit()
-    }
-    this.#protocol.sendBytes(payload, true, options?.compress)
-    return this.#outbox.commit(payload.length >= LARGE_PAYLOAD)
+    if (typeof payload === 'string') this.#protocol.sendText(payload, true, options?.compress)
+    else this.#protocol.sendBytes(payload, true, options?.compress)
+    return this.#outbox.commit()
   }
 
   /** What `sendPolicy` says about one more message for a peer that does not read. */
@@ -126,14 +123,15 @@ export class Sender {
     let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
     try {
       for await (const part of parts as AsyncIterable<unknown>) {
-        const payload = typeof part === 'string' ? part : asBytes(part)
+        // A source may fill the same buffer again for its next part.
+        const payload = typeof part === 'string' ? part : asBytes(part)?.slice()
         if (payload === undefined) throw notSendable(part)
         if (!this.#gate.connected) throw this.#gate.sendError()
         this.#keepalive.active = true
         if (typeof payload === 'string') this.#protocol.sendText(payload, false, options?.compress)
         else this.#protocol.sendBytes(payload, false, options?.compress)
         sent = typeof payload === 'string' ? 'text' : 'bytes'
-        await this.#outbox.commit(true)
+        await this.#outbox.commit()
       }
       if (!this.#gate.connected) throw this.#gate.sendError()
       if (sent === 'bytes') this.#protocol.sendBytes(new Uint8Array(0), true, options?.compress)

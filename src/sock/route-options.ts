@@ -241,7 +241,6 @@ export function routeResolver(layers: readonly OptionLayer[]): (c: Context) => R
     const resolved = mergeLayers(layers, layers.map((layer) => layer.options) as RouteOptions[])
     return () => resolved
   }
-  for (const { options, isRoute } of layers) if (typeof options !== 'function') checkRouteOptions(options, isRoute)
   return async (c) => {
     const given: RouteOptions[] = []
     for (const { options } of layers) given.push(typeof options === 'function' ? await options(c) : options)

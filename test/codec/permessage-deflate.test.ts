@@ -34,7 +34,7 @@ function noise(length: number): Buffer {
 
 /** What zlib itself makes of a compressed message. */
 function inflated(payload: Uint8Array, windowBits = 15): Buffer {
-  return inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush: zlib.Z_SYNC_FLUSH, windowBits })
+  return inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush: zlib.Z_SYNC_FLUSH, windowBits, chunkSize: 64 })
 }
 
 /** A message as zlib itself compresses it. */
@@ -280,6 +280,12 @@ describe('reserved bits', () => {
   })
 })
 
+test('R25 a stray continuation is not counted to the message before it', () => {
+  const server = opened('server', TAKEOVER, '', 10)
+  expect(String(receive(server, [compressed('f2 48 cd c9 c9 07 00')]))).toBe('Hello')
+  expect(server.inboundHeader({ opcode: Opcode.CONTINUATION, fin: true, rsv: 0, length: 5_000 })).toBe(0)
+})
+
 describe('what does not inflate', () => {
   const bad: [name: string, hex: string][] = [
     ['an invalid block type', '07'],
@@ -317,6 +323,7 @@ describe('what does not inflate', () => {
     }
     // With takeover zlib cannot be asked; a stored block shows itself by what it makes of the tail.
     expect(receive(opened('server'), [compressed('00 05 00 fa ff 48')])).toBe('DEFLATE_DATA_INVALID')
+    expect(receive(opened('server'), [compressed('00 05')])).toBe('DEFLATE_DATA_INVALID')
   })
 
   test('P13 over the wire it is a ProtocolError with 1007', () => {
@@ -508,6 +515,13 @@ describe('fragments', () => {
     }
   })
 
+  test('P13 without takeover too, a fragment refers to those before it', () => {
+    const part = noise(300)
+    const [first, second] = send(pair().server, [part, part])
+    expect(first?.payload.length).toBeGreaterThan(300)
+    expect(second?.payload.length).toBeLessThan(30)
+  })
+
   test('P13 empty fragments at the start, in the middle and at the end', () => {
     const nothing = Buffer.alloc(0)
     const part = text(200)
@@ -563,6 +577,28 @@ describe('windows and levels', () => {
       expect(receive(small, [compressed(deflated(message, { windowBits: 8 }))])).toEqual(message)
       expect(receive(client, [compressed(deflated(message, { windowBits: 8 }))])).toEqual(message)
     }
+  })
+
+  test('P13 a peer whose zlib took 9 for 8 is understood', () => {
+    const pattern = noise(100)
+    const message = Buffer.concat([pattern, noise(200), pattern])
+    const server = opened('server', TAKEOVER, '; client_max_window_bits=8')
+    expect(receive(server, [compressed(deflated(message))], 1)).toEqual(message)
+  })
+
+  test('P13 a client that cannot be asked for a smaller window may use all of it', () => {
+    const pattern = noise(100)
+    const message = Buffer.concat([pattern, noise(30_000), pattern])
+    const server = opened('server', { ...TAKEOVER, clientMaxWindowBits: 9 })
+    expect(receive(server, [compressed(deflated(message))], 100)).toEqual(message)
+  })
+
+  test('P13 a client keeps to what it offered when the answer is silent', () => {
+    const message = Buffer.concat([text(2_000), noise(600), text(2_000)])
+    const client = opened('client', { ...NO_TAKEOVER, clientMaxWindowBits: 9 }, '; server_no_context_takeover')
+    const first = wire(send(client, [message]))
+    expect(inflated(first, 9)).toEqual(message)
+    expect(wire(send(client, [message]))).toEqual(first)
   })
 
   test('P13 a peer that reaches back beyond the agreed window is cut with 1007', () => {
@@ -632,6 +668,79 @@ describe('memory', () => {
     const idle = opened('server')
     idle.dispose()
     expect(idle.enabled).toBe(true)
+  })
+
+  /** How many contexts go back to the pools while `act` runs. */
+  function givenBack(act: () => void): number {
+    let given = 0
+    const pools = [compressorPool(15, 6, 8), decompressorPool(15)] as ContextPool<never>[]
+    const gives = pools.map((pool) => pool.give.bind(pool))
+    for (const [i, pool] of pools.entries()) {
+      pool.give = (context) => {
+        given++
+        gives[i]?.(context)
+      }
+    }
+    try {
+      act()
+    } finally {
+      for (const [i, pool] of pools.entries()) pool.give = gives[i] as (context: never) => void
+    }
+    return given
+  }
+
+  test('P13 contexts go back at the end of each message without takeover, and of the connection with it', () => {
+    const exchange = ({ server, client }: ReturnType<typeof pair>) => {
+      for (const [from, to] of [
+        [server, client],
+        [client, server],
+      ] as const) {
+        expect(receive(to, send(from, [text(300)]))).toEqual(text(300))
+      }
+    }
+    const forgetful = pair(NO_TAKEOVER)
+    expect(givenBack(() => exchange(forgetful))).toBe(4)
+    expect(givenBack(() => forgetful.server.dispose())).toBe(0)
+    const keeping = pair(TAKEOVER)
+    expect(givenBack(() => exchange(keeping))).toBe(0)
+    expect(givenBack(() => keeping.server.dispose())).toBe(2)
+    expect(givenBack(() => keeping.server.dispose())).toBe(0)
+    expect(givenBack(() => keeping.client.dispose())).toBe(2)
+    // In the middle of a message, too.
+    expect(
+      givenBack(() => {
+        forgetful.server.outbound(Opcode.TEXT, text(10), false, true)
+        forgetful.server.dispose()
+      }),
+    ).toBe(1)
+  })
+
+  test('P13 a server that keeps no context unasked saves one at the client', () => {
+    const client = opened('client', TAKEOVER, '; server_no_context_takeover')
+    expect(givenBack(() => receive(client, [compressed('f2 48 cd c9 c9 07 00')]))).toBe(1)
+  })
+
+  test('P13 a compressed frame of no bytes takes no context', () => {
+    const server = opened('server', NO_TAKEOVER)
+    const taken = decompressorPool(15).take()
+    decompressorPool(15).give(taken)
+    expect(server.inboundHeader({ opcode: Opcode.TEXT, fin: true, rsv: Rsv.RSV1, length: 0 })).toBe(Rsv.RSV1)
+    expect(server.inboundPayload(Buffer.alloc(0))).toHaveLength(0)
+    expect(decompressorPool(15).take()).toBe(taken)
+    decompressorPool(15).give(taken)
+    expect(server.inboundComplete(true)).toHaveLength(0)
+  })
+
+  test('P13 contexts are shared by those with the same parameters only', () => {
+    expect(compressorPool(15, 6, 8)).toBe(compressorPool(15, 6, 8))
+    const keys = new Set([
+      compressorPool(15, 6, 8),
+      compressorPool(15, 6, 9),
+      compressorPool(15, 7, 8),
+      compressorPool(14, 6, 8),
+    ])
+    expect(keys.size).toBe(4)
+    expect(decompressorPool(15)).not.toBe(decompressorPool(14))
   })
 
   test('P13 a pool keeps four idle contexts and closes the others', () => {

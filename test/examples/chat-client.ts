@@ -11,6 +11,8 @@ const PATIENCE = 10_000
 export class ChatClient {
   /** Everything received and not yet asked for. */
   readonly unread: ChatMessage[] = []
+  /** Types of everything received, in order. */
+  readonly types: string[] = []
   /** Resolves to the close code. */
   readonly closed: Promise<number>
   readonly #socket: WebSocket
@@ -19,7 +21,9 @@ export class ChatClient {
   private constructor(socket: WebSocket) {
     this.#socket = socket
     socket.onmessage = ({ data }) => {
-      this.unread.push(JSON.parse(String(data)) as ChatMessage)
+      const message = JSON.parse(String(data)) as ChatMessage
+      this.unread.push(message)
+      this.types.push(message.type)
       this.#arrived.resolve()
       this.#arrived = Promise.withResolvers()
     }

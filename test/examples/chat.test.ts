@@ -45,7 +45,7 @@ test('H20 chat tells who comes, talks, types and goes', async () => {
   expect(said).toEqual({ type: 'said', id, name: 'Grace', text: 'Good morning', at: said.at })
   expect(Math.abs(Date.now() - Number(said.at))).toBeLessThan(5000)
   expect(await grace.next('said')).toEqual(said)
-  expect(grace.unread).toEqual([])
+  expect(grace.types).toEqual(['welcome', 'said'])
   await grace.leave()
   expect(await ada.next('left')).toEqual({ type: 'left', name: 'Grace' })
   await ada.leave()

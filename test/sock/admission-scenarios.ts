@@ -201,6 +201,19 @@ export const ADMISSION_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'R1 a client that vanishes during a slow hook leaves its place, and its handler never starts',
+    async run(url) {
+      const run = newRun()
+      const gone = handshake(`${url}/vanish?run=${run}`, {}, 'GET', logged(url, run, ['before']))
+      await expect(gone).rejects.toThrow('Left')
+      expect((await refusal(`${url}/vanish?run=${newRun()}`)).status).toBe(503)
+      expect(await logged(url, run, ['after'])).toEqual(['before', 'after'])
+      const peer = await dialUntilFree(`${url}/vanish?run=${newRun()}`)
+      expect(await peer.next()).toBe('here')
+      expect(await logged(url, run, [])).toEqual(['before', 'after'])
+    },
+  },
+  {
     name: 'S12 the order of the client wins, none is forced, none is fine',
     async run(url) {
       const say = async (subprotocols: string[]): Promise<string> => {

@@ -127,11 +127,15 @@ const HANDSHAKE = [
   ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
 ] as const
 
-/** Sends a handshake with some headers replaced, left out (`undefined`) or added, and reads the head of the answer. */
+/**
+ * Sends a handshake with some headers replaced, left out (`undefined`) or added, and reads the answer; or resets the
+ * connection when `leave` resolves before there is one.
+ */
 export function handshake(
   url: string,
   changes: Readonly<Record<string, string | undefined>> = {},
   method = 'GET',
+  leave: Promise<unknown> = new Promise(() => {}),
 ): Promise<Answer> {
   const { hostname, port, host, pathname, search } = new URL(url)
   const headers = new Map<string, string | undefined>([['Host', host], ...HANDSHAKE])
@@ -147,6 +151,10 @@ export function handshake(
         text += chunk.toString('latin1')
         const answer = parse(text)
         if (answer !== undefined) resolve(answer)
+      })
+      void leave.then(() => {
+        socket.resetAndDestroy()
+        reject(new Error('Left'))
       })
       socket.on('end', () => reject(new Error(`Ended after ${JSON.stringify(text)}`)))
       socket.write(`${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)

@@ -188,6 +188,23 @@ sock.route('/before', { beforeUpgrade: async (c) => c.set('user', `from ${c.req.
 )
 sock.route('/slow', { handshakeTimeout: 50, beforeUpgrade: () => new Promise(() => {}), maxConnections: 1 }, never)
 
+// R1: a slow hook, and one place.
+sock.route(
+  '/vanish',
+  {
+    maxConnections: 1,
+    async beforeUpgrade(c) {
+      note(c, 'before')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      note(c, 'after')
+    },
+  },
+  (ws, c) => {
+    note(c, 'handler')
+    return ws.send('here')
+  },
+)
+
 // H12: origins, caps.
 sock.route('/origin/same', (ws) => ws.send('in'))
 sock.route('/origin/list', { origin: ['https://a.example', 'https://b.example:8443'] }, (ws) => ws.send('in'))

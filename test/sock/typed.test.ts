@@ -115,6 +115,17 @@ describe('receive', () => {
     expect([await first, await third]).toEqual([1, 2])
   })
 
+  test('S23 a signal that outlives its receive is left without listeners', async () => {
+    const { ws, client } = typed({ receive: z.number() })
+    const { signal } = new AbortController()
+    const added = spyOn(signal, 'addEventListener')
+    const removed = spyOn(signal, 'removeEventListener')
+    await client.send('1')
+    expect(await ws.receive({ signal })).toBe(1)
+    expect(added.mock.calls.length).toBeGreaterThan(0)
+    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(added.mock.calls.map(([, listener]) => listener))
+  })
+
   test('S1 timeout 0 polls', async () => {
     const { ws, client } = typed({ receive: z.number() })
     expect(await ws.receive({ timeout: 0 })).toBeNull()
@@ -291,6 +302,26 @@ describe('send', () => {
     await client.close()
     await ws.closed
     expect(ws.trySend(1)).toBe(false)
+  })
+
+  test('S21 trySend does not overtake a send whose schema has not answered', async () => {
+    const gate = new Gate()
+    const quick = z.number()
+    const either: StandardSchema = {
+      '~standard': {
+        version: 1,
+        vendor: 'either',
+        validate: (value) => (value === 1 ? gate : quick)['~standard'].validate(value),
+      },
+    }
+    const { ws, client } = typed({ send: either })
+    const slow = ws.send(1)
+    expect(ws.trySend(2)).toBe(false)
+    const queued = ws.send(3)
+    gate.pass(0)
+    await Promise.all([slow, queued])
+    expect([await client.receive(), await client.receive()]).toEqual(['1', '3'])
+    expect(ws.trySend(2)).toBe(true)
   })
 
   test('S4 only one direction may have a schema', async () => {

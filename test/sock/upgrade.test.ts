@@ -222,6 +222,24 @@ describe('with a connection', () => {
     ])
   })
 
+  test('H18 handled waits for an onError that takes its time', async () => {
+    const app = new Hono()
+    const written = Promise.withResolvers<void>()
+    new Sock(app, { onError: () => written.promise }).route('/x', () => Promise.reject(new Error('x')))
+    const upgrader = new MemoryUpgrader()
+    await app.request('/x', asUpgrade, upgrader.env)
+    const client = upgrader.open()
+    let handled = false
+    void upgrader.acceptances[0]?.handled?.then(() => {
+      handled = true
+    })
+    await client.closed
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(handled).toBe(false)
+    written.resolve()
+    await upgrader.acceptances[0]?.handled
+  })
+
   test('H9 an onError that never ends holds nobody', async () => {
     const app = new Hono()
     new Sock(app, { onError: () => new Promise(() => {}) }).route('/x', () => Promise.reject(new Error('x')))
