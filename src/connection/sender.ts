@@ -5,7 +5,7 @@
  * (RFC 6455 §5.4).
  */
 import { CloseCode } from '../codec/close-code.ts'
-import { encodeFrame, LARGE_PAYLOAD } from '../codec/frame-encoder.ts'
+import { encodeFrame } from '../codec/frame-encoder.ts'
 import { Opcode } from '../codec/opcode.ts'
 import type { Protocol } from '../codec/protocol.ts'
 import type { Sendable, SendableParts, SendMessageOptions } from './connection.ts'

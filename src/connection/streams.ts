@@ -26,7 +26,7 @@ export function writableOf(connection: Connection): WritableStream<Sendable> {
   return new WritableStream<Sendable>(
     {
       start(controller) {
-        connection.closed.then((info) => controller.error(new ConnectionClosed(info, connection)))
+        void connection.closed.then((info) => controller.error(new ConnectionClosed(info, connection)))
       },
       async write(message) {
         await connection.send(message)
