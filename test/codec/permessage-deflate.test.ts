@@ -606,6 +606,14 @@ describe('windows and levels', () => {
     const message = Buffer.concat([pattern, noise(5_000), pattern])
     const server = opened('server', NO_TAKEOVER, '; client_max_window_bits=9')
     expect(receive(server, [compressed(deflated(message))], 100)).toBe('DEFLATE_DATA_INVALID')
+    const client = opened('client', TAKEOVER, '; server_max_window_bits=9')
+    expect(receive(client, [compressed(deflated(message))], 100)).toBe('DEFLATE_DATA_INVALID')
+  })
+
+  test('P13 a client keeps no context when the answer forbids it', () => {
+    const client = opened('client', TAKEOVER, '; client_no_context_takeover')
+    const first = wire(send(client, [text(300)]))
+    expect(wire(send(client, [text(300)]))).toEqual(first)
   })
 
   test('P13 every level and memory level, sizes around the block of output', () => {
