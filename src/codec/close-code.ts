@@ -35,6 +35,13 @@ export const CloseCode = {
 
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]
 
+/** The codes of an orderly end (§7.4.1), on which iteration over messages ends without an error. */
+export const QUIET_CLOSE_CODES: readonly number[] = [
+  CloseCode.NORMAL_CLOSURE,
+  CloseCode.GOING_AWAY,
+  CloseCode.NO_STATUS_RCVD,
+]
+
 /** §5.5: a control frame carries at most 125 bytes. */
 export const MAX_CONTROL_PAYLOAD = 125
 

@@ -3,7 +3,7 @@
  *
  * A subclass feeds `inbox`, calls `settle` once, and implements the members that are abstract here.
  */
-import { CloseCode } from '../codec/close-code.ts'
+import { CloseCode, QUIET_CLOSE_CODES } from '../codec/close-code.ts'
 import { type CloseInfo, ConnectionClosed, type Initiator } from '../codec/errors.ts'
 import type { Clock } from './clock.ts'
 import type {
@@ -30,9 +30,6 @@ export interface ConnectionInfo {
   readonly mode: string
   readonly capabilities: Capabilities
 }
-
-/** Codes with which iteration ends without an error. */
-const QUIET_CODES: readonly number[] = [CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD]
 
 let connectionsMade = 0
 
@@ -203,7 +200,7 @@ export abstract class BaseConnection implements Connection {
   protected settle(info: CloseInfo): void {
     if (this.#info !== undefined) return
     this.#info = info
-    if (this.inbox.waiter !== undefined) this.inbox.end(this.closedError, QUIET_CODES.includes(info.code))
+    if (this.inbox.waiter !== undefined) this.inbox.end(this.closedError, QUIET_CLOSE_CODES.includes(info.code))
     this.#closed?.resolve(info)
     this.#abort?.abort(this.closedError)
   }
@@ -227,7 +224,7 @@ export abstract class BaseConnection implements Connection {
   }
 
   #afterEnd(delivery: Delivery, info: CloseInfo): Promise<unknown> {
-    return delivery === Delivery.RESULT && QUIET_CODES.includes(info.code)
+    return delivery === Delivery.RESULT && QUIET_CLOSE_CODES.includes(info.code)
       ? Promise.resolve({ value: undefined, done: true })
       : quietRejection(this.closedError)
   }

@@ -50,7 +50,7 @@ function isSameOrigin(origin: string, c: Context): boolean {
   const url = new URL(c.req.url)
   if (url.protocol === 'https:' && theirs.protocol !== 'https:') return false
   // Parsed with their scheme, so that its default port counts as none.
-  const ours = parse(`${theirs.protocol}//${c.req.header('host') ?? url.host}`)
+  const ours = parse(`${theirs.protocol}//${url.host}`)
   return ours !== undefined && ours.host === theirs.host
 }
 

@@ -1,11 +1,9 @@
 /** A connection whose messages pass a Standard Schema: what does not fit never reaches the handler. */
 import type { Context } from 'hono'
-import { CloseCode } from '../codec/close-code.ts'
-import { type CloseInfo, ConnectionClosed, type Initiator } from '../codec/errors.ts'
+import { CloseCode, QUIET_CLOSE_CODES } from '../codec/close-code.ts'
+import { ConnectionClosed } from '../codec/errors.ts'
 import type {
-  Capabilities,
   Connection,
-  ReadyState,
   Received,
   ReceiveOptions,
   Sendable,
@@ -16,6 +14,7 @@ import { quietRejection } from '../connection/rejection.ts'
 import type { SharedMessage, SharedSender } from '../connection/shared-message.ts'
 import { readableOf, writableOf } from '../connection/streams.ts'
 import { fitReason } from './close-reason.ts'
+import { ForwardingConnection } from './forwarding.ts'
 import { jsonCodec, type MessageCodec } from './message-codec.ts'
 import { Patience } from './patience.ts'
 import type { RouteOptions } from './route-options.ts'
@@ -35,8 +34,7 @@ export function typedConnection(raw: Connection, options: RouteOptions, c: Conte
 
 type Checked = StandardResult<unknown>
 
-class TypedConnection implements Connection<unknown, unknown> {
-  readonly #raw: Connection
+class TypedConnection extends ForwardingConnection implements Connection<unknown, unknown> {
   readonly #options: RouteOptions
   readonly #context: Context
   /** The last `receive` in line; `undefined` when none is. */
@@ -51,7 +49,7 @@ class TypedConnection implements Connection<unknown, unknown> {
   #writable: WritableStream<unknown> | undefined
 
   constructor(raw: Connection, options: RouteOptions, c: Context) {
-    this.#raw = raw
+    super(raw)
     this.#options = options
     this.#context = c
   }
@@ -60,7 +58,7 @@ class TypedConnection implements Connection<unknown, unknown> {
   receive(options: ReceiveOptions): Promise<unknown>
   receive(options?: ReceiveOptions): Promise<unknown> {
     const schema = this.#options.receive
-    return this.#own(schema === undefined ? this.#raw.receive(options ?? {}) : this.#receiveInLine(schema, options))
+    return this.#own(schema === undefined ? this.raw.receive(options ?? {}) : this.#receiveInLine(schema, options))
   }
 
   /** One `receive` at a time, first come, first served: a slow schema must not change the order. */
@@ -90,7 +88,7 @@ class TypedConnection implements Connection<unknown, unknown> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#held === undefined) {
-        const message = await this.#raw.receive({ timeout: options?.timeout, signal: patience?.signal })
+        const message = await this.raw.receive({ timeout: options?.timeout, signal: patience?.signal })
         if (message === null) return null
         this.#held = this.#check(schema, message)
       }
@@ -129,7 +127,7 @@ class TypedConnection implements Connection<unknown, unknown> {
     }
     const code = CloseCode.INVALID_FRAME_PAYLOAD_DATA
     const reason = fitReason(describe(issues))
-    void this.#raw.close(code, reason)
+    void this.raw.close(code, reason)
     this.#failure = new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
   }
 
@@ -137,16 +135,17 @@ class TypedConnection implements Connection<unknown, unknown> {
     try {
       for (;;) yield await this.receive()
     } catch (error) {
-      if (!(error instanceof ConnectionClosed) || error.connection !== this || !QUIET_CODES.has(error.code)) throw error
+      if (!(error instanceof ConnectionClosed) || error.connection !== this || !QUIET_CLOSE_CODES.includes(error.code))
+        throw error
     }
   }
 
   send(value: unknown, options?: SendMessageOptions): Promise<boolean> {
     const schema = this.#options.send
-    if (schema === undefined) return this.#own(this.#raw.send(value as Sendable, options))
+    if (schema === undefined) return this.#own(this.raw.send(value as Sendable, options))
     const result = schema['~standard'].validate(value)
     if (!(result instanceof Promise) && this.#sending === undefined) {
-      return this.#own(this.#raw.send(this.#encode(result), options))
+      return this.#own(this.raw.send(this.#encode(result), options))
     }
     const before = this.#sending
     const sent = this.#sendAfter(before, result, options)
@@ -166,19 +165,19 @@ class TypedConnection implements Connection<unknown, unknown> {
   ): Promise<boolean> {
     const [checked] = await Promise.allSettled([result, before])
     if (checked.status === 'rejected') throw checked.reason
-    return await this.#raw.send(this.#encode(checked.value), options)
+    return await this.raw.send(this.#encode(checked.value), options)
   }
 
   trySend(value: unknown, options?: SendMessageOptions): boolean {
     const schema = this.#options.send
-    if (schema === undefined) return this.#raw.trySend(value as Sendable, options)
+    if (schema === undefined) return this.raw.trySend(value as Sendable, options)
     const result = schema['~standard'].validate(value)
     if (result instanceof Promise) {
       void quiet(result)
       return false
     }
     const data = this.#encode(result)
-    return this.#sending === undefined && this.#raw.trySend(data, options)
+    return this.#sending === undefined && this.raw.trySend(data, options)
   }
 
   #encode(result: Checked): Sendable {
@@ -193,27 +192,27 @@ class TypedConnection implements Connection<unknown, unknown> {
   }
 
   receiveText(options?: ReceiveOptions): Promise<string | null> {
-    return this.#around('receive', 'receiveText') ?? this.#own(this.#raw.receiveText(options))
+    return this.#around('receive', 'receiveText') ?? this.#own(this.raw.receiveText(options))
   }
 
   receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
-    return this.#around('receive', 'receiveBytes') ?? this.#own(this.#raw.receiveBytes(options))
+    return this.#around('receive', 'receiveBytes') ?? this.#own(this.raw.receiveBytes(options))
   }
 
   receiveJson(options?: ReceiveOptions): Promise<unknown> {
-    return this.#around('receive', 'receiveJson') ?? this.#own(this.#raw.receiveJson(options))
+    return this.#around('receive', 'receiveJson') ?? this.#own(this.raw.receiveJson(options))
   }
 
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
-    return this.#around('receive', 'receiveStream') ?? this.#own(this.#raw.receiveStream(options))
+    return this.#around('receive', 'receiveStream') ?? this.#own(this.raw.receiveStream(options))
   }
 
   sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean> {
-    return this.#around('send', 'sendStream') ?? this.#own(this.#raw.sendStream(parts, options))
+    return this.#around('send', 'sendStream') ?? this.#own(this.raw.sendStream(parts, options))
   }
 
   sendJson(value: unknown, options?: SendMessageOptions): Promise<boolean> {
-    return this.#around('send', 'sendJson') ?? this.#own(this.#raw.sendJson(value, options))
+    return this.#around('send', 'sendJson') ?? this.#own(this.raw.sendJson(value, options))
   }
 
   /** A rejection when the way goes around a schema that the route has. */
@@ -226,16 +225,20 @@ class TypedConnection implements Connection<unknown, unknown> {
   #own<T>(work: Promise<T>): Promise<T> {
     return quiet(
       work.catch((error: unknown) => {
-        throw error instanceof ConnectionClosed && error.connection === this.#raw
+        throw error instanceof ConnectionClosed && error.connection === this.raw
           ? new ConnectionClosed(error, this)
           : error
       }),
     )
   }
 
+  ping(payload?: string | Uint8Array): Promise<number> {
+    return this.#own(this.raw.ping(payload))
+  }
+
   /** A topic sends what was encoded once for all its members. */
   sendShared(message: SharedMessage): boolean {
-    return (this.#raw as Connection & SharedSender).sendShared(message)
+    return (this.raw as Connection & SharedSender).sendShared(message)
   }
 
   get readable(): ReadableStream<unknown> {
@@ -246,87 +249,7 @@ class TypedConnection implements Connection<unknown, unknown> {
     this.#writable ??= writableOf(this as Connection<unknown, unknown> as Connection)
     return this.#writable as WritableStream<unknown>
   }
-  get id(): string {
-    return this.#raw.id
-  }
-  get protocol(): string {
-    return this.#raw.protocol
-  }
-  get extensions(): string {
-    return this.#raw.extensions
-  }
-  get url(): string {
-    return this.#raw.url
-  }
-  get request(): Request | undefined {
-    return this.#raw.request
-  }
-  get mode(): string {
-    return this.#raw.mode
-  }
-  get remoteAddress(): string | undefined {
-    return this.#raw.remoteAddress
-  }
-  get capabilities(): Capabilities {
-    return this.#raw.capabilities
-  }
-  get data(): unknown {
-    return this.#raw.data
-  }
-  set data(value: unknown) {
-    this.#raw.data = value
-  }
-  get readyState(): ReadyState {
-    return this.#raw.readyState
-  }
-  get connected(): boolean {
-    return this.#raw.connected
-  }
-  get bufferedAmount(): number {
-    return this.#raw.bufferedAmount
-  }
-  get latency(): number | undefined {
-    return this.#raw.latency
-  }
-  get closed(): Promise<CloseInfo> {
-    return this.#raw.closed
-  }
-  get signal(): AbortSignal {
-    return this.#raw.signal
-  }
-  get code(): number | undefined {
-    return this.#raw.code
-  }
-  get reason(): string | undefined {
-    return this.#raw.reason
-  }
-  get wasClean(): boolean | undefined {
-    return this.#raw.wasClean
-  }
-  get initiator(): Initiator | undefined {
-    return this.#raw.initiator
-  }
-
-  ping(payload?: string | Uint8Array): Promise<number> {
-    return this.#own(this.#raw.ping(payload))
-  }
-  close(code?: number, reason?: string): Promise<CloseInfo> {
-    return this.#raw.close(code, reason)
-  }
-  terminate(): void {
-    this.#raw.terminate()
-  }
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#raw[Symbol.asyncDispose]()
-  }
 }
-
-/** Close codes on which iteration ends quietly. */
-const QUIET_CODES: ReadonlySet<number> = new Set([
-  CloseCode.NORMAL_CLOSURE,
-  CloseCode.GOING_AWAY,
-  CloseCode.NO_STATUS_RCVD,
-])
 
 /** Marks a rejection as seen. */
 function quiet<T>(work: Promise<T>): Promise<T> {

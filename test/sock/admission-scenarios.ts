@@ -162,11 +162,11 @@ export const ADMISSION_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'H13 a header and a cookie set in front reach the 101 without any other middleware',
+    name: 'H13 a header and two cookies set in front reach the 101 without any other middleware',
     async run(url) {
       const { headers } = await Peer.dial(`${url}/plain-header`)
       expect(headers.get('x-only')).toBe('before')
-      expect(headers.getSetCookie()).toEqual(['only=1; Path=/'])
+      expect(headers.getSetCookie()).toEqual(['only=1; Path=/', 'and=2; Path=/'])
     },
   },
   {

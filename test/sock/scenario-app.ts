@@ -242,6 +242,7 @@ sock.route('/dressed', { origin: '*' }, (ws) => ws.send('in'))
 app.use('/plain-header', async (c, next) => {
   c.header('X-Only', 'before')
   setCookie(c, 'only', '1')
+  setCookie(c, 'and', '2')
   await next()
 })
 sock.route('/plain-header', (ws) => ws.send('in'))

@@ -99,6 +99,30 @@ describe('without a connection', () => {
   })
 })
 
+describe('subprotocols', () => {
+  test('S12 a function is not asked when the client offers none, and cannot choose what it did not offer', async () => {
+    const app = new Hono()
+    app.onError((error, c) => c.text(error.message, 500))
+    const asked: unknown[] = []
+    const subprotocols = (offered: readonly string[]): string => {
+      asked.push(offered)
+      return 'mine'
+    }
+    new Sock(app).route('/x', { subprotocols }, () => {})
+    const upgrader = new MemoryUpgrader()
+    expect((await app.request('/x', asUpgrade, upgrader.env)).status).toBe(101)
+    expect([asked, upgrader.acceptances[0]?.subprotocol]).toEqual([[], undefined])
+    const headers = { ...UPGRADE_HEADERS, 'Sec-WebSocket-Protocol': 'a,b' }
+    const answer = await app.request('/x', { headers }, upgrader.env)
+    expect([answer.status, await answer.text()]).toEqual([
+      500,
+      'subprotocols chose "mine", which the client did not offer',
+    ])
+    expect(asked).toEqual([['a', 'b']])
+    expect(upgrader.acceptances.length).toBe(1)
+  })
+})
+
 describe('what else is on the path', () => {
   test('H15 HEAD gets 426 like GET', async () => {
     const app = new Hono()
@@ -238,6 +262,17 @@ describe('with a connection', () => {
     expect(handled).toBe(false)
     written.resolve()
     await upgrader.acceptances[0]?.handled
+  })
+
+  test('R10 an error in onClose while the handler goes on is reported at once', async () => {
+    const app = new Hono()
+    const onClose = (): Promise<never> => Promise.reject(new Error('in onClose'))
+    new Sock(app, { onClose }).route('/x', () => new Promise(() => {}))
+    const upgrader = new MemoryUpgrader()
+    await app.request('/x', asUpgrade, upgrader.env)
+    await upgrader.open().close()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(reported).toEqual([[expect.stringContaining('/x'), new Error('in onClose')]])
   })
 
   test('H9 an onError that never ends holds nobody', async () => {
