@@ -12,7 +12,13 @@ import { MessageAssembler } from '../codec/message-assembler.ts'
 import { closePayload, type Protocol } from '../codec/protocol.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
-import { ReadyState, type Sendable, type SendableParts, type SendMessageOptions } from './connection.ts'
+import {
+  type Capabilities,
+  ReadyState,
+  type Sendable,
+  type SendableParts,
+  type SendMessageOptions,
+} from './connection.ts'
 import { Delivery } from './inbox.ts'
 import { Keepalive } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
@@ -39,6 +45,18 @@ const MAX_READ_AHEAD = 16
 
 /** Bytes that each of those chunks may add to the inbox. */
 const READ_AHEAD_BYTES = 1 << 16
+
+/** A connection that frames for itself can do everything. */
+export const FRAMED_CAPABILITIES: Capabilities = {
+  receiveBackpressure: true,
+  sendBackpressure: true,
+  ping: true,
+  closeCodes: true,
+  deflateOptions: true,
+  fragments: true,
+  messageSizeLimit: true,
+  responseHeaders: true,
+}
 
 /** A connection that frames for itself. */
 export class FramedConnection extends BaseConnection implements SharedSender {

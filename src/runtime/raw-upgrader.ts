@@ -10,7 +10,7 @@ import { Protocol } from '../codec/protocol.ts'
 import { acceptHeaders, isWebSocketUpgrade } from '../codec/server-handshake.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
-import { FramedConnection } from '../connection/framed.ts'
+import { FRAMED_CAPABILITIES, FramedConnection } from '../connection/framed.ts'
 import type { DeflateOptions } from '../connection/options.ts'
 import { DuplexTransport, ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
@@ -49,20 +49,9 @@ export interface RawHost {
 /** Milliseconds that other 'upgrade' listeners have to take what our application did not; then its answer is sent. */
 const UNCLAIMED = 5000
 
-const RAW_CAPABILITIES: Capabilities = {
-  receiveBackpressure: true,
-  sendBackpressure: true,
-  ping: true,
-  closeCodes: true,
-  deflateOptions: true,
-  fragments: true,
-  messageSizeLimit: true,
-  responseHeaders: true,
-}
-
 export class RawHandshake implements Upgrader {
   readonly mode: string = RAW_MODE
-  readonly capabilities: Capabilities = RAW_CAPABILITIES
+  readonly capabilities: Capabilities = FRAMED_CAPABILITIES
   readonly #host: RawHost
   readonly #incoming: IncomingMessage
   readonly #socket: Duplex
