@@ -135,6 +135,22 @@ describe.skipIf(executablePath === null)('the chat in Chromium', () => {
     expect(new Set(await ada.people())).toEqual(new Set(['Ada', 'Grace']))
   })
 
+  test('H20 a connection is cut: the page comes back by itself, with what it missed, once', async () => {
+    const [ada, grace] = await pair('cut')
+    await ada.say('Before')
+    await grace.hears('Before')
+    await ada.page.evaluate('socket.close()')
+    await grace.sees('.notice', 'Ada left')
+    await grace.say('Meanwhile')
+    await ada.sees('.notice', 'You are back')
+    await ada.say('After')
+    for (const chat of [ada, grace]) {
+      await chat.hears('After')
+      expect(await chat.messages()).toEqual(['Before', 'Meanwhile', 'After'])
+      expect((await chat.people()).sort()).toEqual(['Ada', 'Grace'])
+    }
+  })
+
   test('H20 what users type is shown as they typed it', async () => {
     room = 'escape'
     const text = '<img src=x onerror="document.title=1"><script>document.title=2</script>&amp;'
@@ -235,6 +251,9 @@ describe.skipIf(executablePath === null)('the chat in Chromium', () => {
         ...[...document.querySelectorAll('body *')]
           .filter((node) => node.getBoundingClientRect().right > innerWidth + 0.5)
           .map((node) => `${node.tagName}#${node.id}.${node.className}`),
+        ...[...document.querySelectorAll('#log, #people, .text')]
+          .filter((node) => node.scrollWidth > node.clientWidth)
+          .map((node) => `${node.tagName}#${node.id}.${node.className} scrolls`),
       ])
     expect(await overflow()).toEqual([])
     await phone.join('W'.repeat(24))
