@@ -73,6 +73,14 @@ describe('house: the package', () => {
     expect(dead).toEqual([])
   })
 
+  test('has every source file that docs/architecture.md names', async () => {
+    const page = await Bun.file(join(ROOT, 'docs', 'architecture.md')).text()
+    const named = [...page.matchAll(/`([\w-]+(?:\/[\w.-]+)*\.ts)`/g)].map((match) => match[1] ?? '')
+    expect(named.length).toBeGreaterThan(10)
+    const missing = named.filter((path) => !existsSync(join(ROOT, path)) && !existsSync(join(ROOT, 'src', path)))
+    expect(missing).toEqual([])
+  })
+
   test('has a README whose commands npm runs', async () => {
     const metadata: Metadata = await Bun.file(join(ROOT, 'package.json')).json()
     const readme = await Bun.file(join(ROOT, 'README.md')).text()
