@@ -2,21 +2,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { HandshakeError } from '../codec/errors.ts'
-import { type AcceptedExtensions, serverExtensionsHandshake } from '../codec/extension-negotiation.ts'
 import { type HeaderList, headerValues, isReservedHeader, parseExtensions, trimWhitespace } from '../codec/header.ts'
-import { formatHead, formatStatusLine } from '../codec/http-head.ts'
-import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
-import { Protocol } from '../codec/protocol.ts'
-import { acceptHeaders, isWebSocketUpgrade } from '../codec/server-handshake.ts'
+import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
-import { FRAMED_CAPABILITIES, FramedConnection } from '../connection/framed.ts'
-import type { DeflateOptions } from '../connection/options.ts'
-import { DuplexTransport, ignoreError } from './duplex-transport.ts'
+import { FRAMED_CAPABILITIES } from '../connection/framed.ts'
+import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
 import type { LiveConnections } from './live-connections.ts'
 import { lastResponse, refusal, writeResponse } from './plain-response.ts'
-import { isPausable, RAW_MODE } from './raw-mode.ts'
+import { openRaw } from './raw-connection.ts'
+import { RAW_MODE } from './raw-mode.ts'
 import { upgradeResponse } from './response-101.ts'
 import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
@@ -157,32 +153,20 @@ export class RawHandshake implements Upgrader {
       socket.destroy()
       return
     }
-    const { options, subprotocol } = acceptance
-    const { accepted, header } = negotiate(this.#headers, options.permessageDeflate)
-    const head = acceptHeaders({
-      key: trimWhitespace(headerValues(this.#headers, 'sec-websocket-key')[0] ?? ''),
-      subprotocol,
-      extensions: header,
+    const connection = openRaw({
+      socket,
+      head: this.#head,
+      // Admission has checked both; Fetch may have joined lines, these are as they came.
+      asked: {
+        key: trimWhitespace(headerValues(this.#headers, 'sec-websocket-key')[0] ?? ''),
+        extensions: parseExtensions(headerValues(this.#headers, 'sec-websocket-extensions')),
+      },
+      acceptance,
       extraHeaders: [...response.headers].filter(([name]) => !isReservedHeader(name) && name !== 'content-length'),
-    })
-    const connection = new FramedConnection({
-      transport: new DuplexTransport(socket, this.#head, { pausable: isPausable(socket) }),
-      protocol: new Protocol({
-        role: 'server',
-        extensions: accepted,
-        maxMessageSize: options.maxMessageSize,
-        maxFragments: options.maxFragments,
-      }),
-      clock: this.#host.clock,
-      options,
-      subprotocol: subprotocol ?? '',
-      extensions: header ?? '',
       url: request.url,
       request,
-      mode: this.mode,
-      capabilities: this.capabilities,
+      clock: this.#host.clock,
     })
-    socket.write(formatHead(formatStatusLine(101), head))
     this.#host.live.add(connection, acceptance.handled)
     this.#settle?.(connection)
     this.#release()
@@ -248,12 +232,4 @@ function shuttingDown(): Response {
 
 function bytesWritten(socket: Duplex): number {
   return 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0
-}
-
-/** Answers the client's offers. Extensions keep state, so each connection has its own. */
-function negotiate(headers: HeaderList, permessageDeflate: boolean | DeflateOptions): AcceptedExtensions {
-  const offers = parseExtensions(headerValues(headers, 'sec-websocket-extensions'))
-  if (permessageDeflate === false) return serverExtensionsHandshake(offers, [])
-  const options = permessageDeflate === true ? {} : permessageDeflate
-  return serverExtensionsHandshake(offers, [new PerMessageDeflate(options)])
 }

@@ -17,6 +17,7 @@ import {
   type ServeOptions,
 } from './server-options.ts'
 
+export { type AcceptOptions, accept, type ParsedUpgrade } from './accept.ts'
 export type { DrainOptions, DrainReport } from './live-connections.ts'
 export type { App, RawBindings } from './raw-upgrader.ts'
 export type { AttachOptions, ServeOptions } from './server-options.ts'

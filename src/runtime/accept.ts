@@ -1,0 +1,106 @@
+/** Connections on sockets of servers that are not ours: `(req, socket, head)`, or a Duplex and headers. */
+import type { Duplex } from 'node:stream'
+import { HandshakeError } from '../codec/errors.ts'
+import { assertExtraHeaders, type HeaderList } from '../codec/header.ts'
+import { formatHead, formatStatusLine, latin1Bytes } from '../codec/http-head.ts'
+import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
+import type { Connection } from '../connection/connection.ts'
+import { type ConnectionOptions, resolveConnectionOptions } from '../connection/options.ts'
+import { ignoreError } from './duplex-transport.ts'
+import { nodeClock } from './node-clock.ts'
+import { openRaw } from './raw-connection.ts'
+import { isEncrypted } from './raw-mode.ts'
+
+/** An upgrade request as somebody has parsed it: an `IncomingMessage` of `node:http`, or as much of one as there is. */
+export interface ParsedUpgrade {
+  /** @default 'GET' */
+  readonly method?: string | undefined
+  /** @default '1.1' */
+  readonly httpVersion?: string | undefined
+  /** Request target. @default '/' */
+  readonly url?: string | undefined
+  /** Names and values in turn, as they were on the wire. */
+  readonly rawHeaders?: readonly string[]
+  /** Used when there are no `rawHeaders`. */
+  readonly headers?: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+}
+
+/** Options of `accept`: those of a connection, and what the 101 says. */
+export interface AcceptOptions extends ConnectionOptions {
+  /** Subprotocols in order of preference of the client; the first that it offers is agreed on. @default none */
+  subprotocols?: readonly string[]
+  /** Further headers of the 101. */
+  responseHeaders?: HeaderList
+}
+
+/**
+ * Answers an upgrade request and opens the connection. Origin and authorization are the caller's to check first.
+ *
+ * @param head bytes that were read behind the request
+ * @throws {HandshakeError} for a request that cannot be upgraded; the refusal has been sent and the socket ended
+ * @throws {TypeError | RangeError} for an option that is wrong; nothing was sent
+ */
+export function accept(
+  incoming: ParsedUpgrade,
+  socket: Duplex,
+  head: Uint8Array = new Uint8Array(0),
+  options: AcceptOptions = {},
+): Connection {
+  socket.on('error', ignoreError)
+  const { subprotocols = [], responseHeaders = [], ...connectionOptions } = options
+  const resolved = resolveConnectionOptions(connectionOptions)
+  assertExtraHeaders(responseHeaders)
+  const headers = headerList(incoming)
+  const asked = check(incoming, headers, socket)
+  return openRaw({
+    socket,
+    head,
+    asked,
+    acceptance: { subprotocol: asked.subprotocols.find((name) => subprotocols.includes(name)), options: resolved },
+    extraHeaders: responseHeaders,
+    url: urlOf(incoming, asked, socket),
+    request: undefined,
+    clock: nodeClock,
+  })
+}
+
+function check(
+  { method = 'GET', httpVersion = '1.1' }: ParsedUpgrade,
+  headers: HeaderList,
+  socket: Duplex,
+): UpgradeRequest {
+  try {
+    return checkUpgradeRequest({ method, httpVersion, headers })
+  } catch (error) {
+    if (error instanceof HandshakeError) refuse(socket, error)
+    throw error
+  }
+}
+
+/** The message is ASCII but for the section sign, which Latin-1 has too. */
+function refuse(socket: Duplex, { status, headers, message }: HandshakeError): void {
+  const body = latin1Bytes(`${message}\n`)
+  const head = formatHead(formatStatusLine(status), [
+    ...headers,
+    ['Content-Type', 'text/plain; charset=ISO-8859-1'],
+    ['Content-Length', String(body.length)],
+    ['Connection', 'close'],
+  ])
+  socket.write(head)
+  socket.end(body)
+}
+
+function headerList({ rawHeaders, headers = {} }: ParsedUpgrade): HeaderList {
+  if (rawHeaders !== undefined) {
+    return rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [[name, rawHeaders[i + 1] ?? ''] as const] : []))
+  }
+  if (headers instanceof Headers) return [...headers]
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().map((one) => [name, one] as const),
+  )
+}
+
+function urlOf({ url = '/' }: ParsedUpgrade, { host }: UpgradeRequest, socket: Duplex): string {
+  if (/^https?:\/\//i.test(url)) return url
+  return `${isEncrypted(socket) ? 'https' : 'http'}://${host}${url}`
+}
