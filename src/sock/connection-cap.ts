@@ -6,6 +6,7 @@ export interface CapReached {
   readonly limit: number
 }
 
+/** The limits under which a place is asked for. */
 export interface CapLimits {
   readonly max: number
   readonly maxPerKey: number

@@ -29,6 +29,7 @@ type Forwarded = Pick<
 > &
   AsyncDisposable
 
+/** The base of a wrapper. */
 export abstract class ForwardingConnection implements Forwarded {
   protected readonly raw: Connection
 

@@ -1,9 +1,15 @@
 /** How the values of a route with schemas become messages, and back. */
 import type { Received, Sendable } from '../connection/connection.ts'
 
+/** Both ways between a value and the message that carries it. */
 export interface MessageCodec {
+  /** The message for a value that has passed the `send` schema. */
   encode(value: unknown): Sendable
-  /** @throws for a message that is not in this form; the peer is told, as for a value that fits no schema */
+  /**
+   * The value in a message, before the `receive` schema has seen it.
+   *
+   * @throws for a message that is not in this form; the peer is told, as for a value that fits no schema
+   */
   decode(message: Received): unknown
 }
 

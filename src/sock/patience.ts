@@ -4,6 +4,7 @@ import type { ReceiveOptions } from '../connection/connection.ts'
 /** The longest delay that a timer can hold, in milliseconds. */
 const LONGEST = 2_147_483_647
 
+/** The patience of one call; `end` it when the call is over. */
 export class Patience {
   /** Aborts when there is none left. */
   readonly signal: AbortSignal

@@ -55,6 +55,7 @@ export interface CloseReason {
   readonly reason?: string
 }
 
+/** Everything that can be said about a route, beside its path and its handler. */
 export interface RouteOptions<
   E extends Env = Env,
   P extends string = string,

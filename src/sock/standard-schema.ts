@@ -15,6 +15,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
+/** What a check gives: the value, as the schema makes it, or why there is none. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
