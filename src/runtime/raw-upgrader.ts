@@ -43,7 +43,7 @@ export interface RawHost {
 }
 
 /** Milliseconds that other 'upgrade' listeners have to take what our application did not; then its answer is sent. */
-const UNCLAIMED = 5000
+const UNCLAIMED = 2000
 
 export class RawHandshake implements Upgrader {
   readonly mode: string = RAW_MODE

@@ -87,7 +87,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
  * requests stay where they are.
  *
  * Other 'upgrade' listeners may stand beside it: a request that the application does not accept as a WebSocket is left
- * to them, and answered with what the application said when none of them has taken it within 5 s.
+ * to them, and answered with what the application said when none of them has taken it within 2 s.
  *
  * @throws {TypeError | RangeError} as `serve`
  */

@@ -1,0 +1,47 @@
+/**
+ * A server that `@hono/node-server` made, with WebSockets of fetch-sock attached, and a `ws` server beside them when the
+ * second argument is `shared`. First argument: the port.
+ */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import process from 'node:process'
+import { serve } from '@hono/node-server'
+import { attach } from 'fetch-sock/server'
+import { Hono } from 'hono'
+// By path: on Bun, the bare name is a module of Bun's own.
+import { WebSocketServer } from '../../node_modules/ws/wrapper.mjs'
+import { resolveConnectionOptions } from '../../src/connection/options.ts'
+import { UPGRADER, type Upgrader } from '../../src/runtime/upgrader.ts'
+
+const app = new Hono()
+app.get('/ws', (c) => {
+  const { [UPGRADER]: upgrader } = c.env as { [UPGRADER]: Upgrader }
+  const { response, opened } = upgrader.upgrade(c.req.raw, {
+    subprotocol: undefined,
+    options: resolveConnectionOptions(),
+  })
+  void opened.then(async (ws) => {
+    if (ws === null) return
+    const echo = async (): Promise<void> => {
+      for await (const message of ws) await ws.send(message)
+    }
+    // Tests drop their connections.
+    await echo().catch(() => {})
+  })
+  return response
+})
+app.get('/page', (c) => c.text('page'))
+
+const server = serve({ fetch: app.fetch, port: Number(process.argv[2]), hostname: '127.0.0.1' }) as Server
+if (process.argv[3] === 'shared') {
+  const others = new WebSocketServer({ noServer: true })
+  server.on('upgrade', (incoming, socket, head) => {
+    // As servers with their own login do.
+    setTimeout(() => {
+      if (incoming.url === '/other') others.handleUpgrade(incoming, socket, head, (ws) => ws.send('theirs'))
+    }, 50)
+  })
+}
+attach(server, app)
+process.on('SIGTERM', () => process.exit(0))
+server.on('listening', () => console.log(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}`))

@@ -1,0 +1,53 @@
+/** `attach` to a server that somebody else made, alone and beside another 'upgrade' listener. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
+import { frame, request, serverFrame, UPGRADE, WireClient } from './wire-client.ts'
+
+const APP = join(import.meta.dir, 'attach-app.ts')
+
+for (const runtime of RUNTIMES) {
+  describe(`attach on ${runtime}`, () => {
+    let alone: Started
+    let shared: Started
+
+    beforeAll(async () => {
+      alone = await startServer(runtime, APP)
+      shared = await startServer(runtime, APP, { args: ['shared'] })
+    })
+    afterAll(async () => {
+      await alone.stop()
+      await shared.stop()
+      expect(alone.stderr + shared.stderr).toBe('')
+    })
+
+    test('H17 a server of @hono/node-server: pages and sockets', async () => {
+      using client = await WireClient.open(alone)
+      await client.send(request('/page')).until('page')
+      await client.send(request('/ws', UPGRADE) + frame('ours')).until(serverFrame('ours'))
+    })
+
+    test('R8 as the only listener: every upgrade gets its answer', async () => {
+      using missing = await WireClient.open(alone)
+      await missing.send(request('/missing', UPGRADE)).response(404)
+      await missing.untilEnd()
+      using page = await WireClient.open(alone)
+      await page.send(request('/page', ['Upgrade: h2c', 'Connection: Upgrade'])).response(200)
+      await page.until('page')
+    })
+
+    test('R8 beside another listener: each has its paths', async () => {
+      using ours = await WireClient.open(shared)
+      await ours.send(request('/ws', UPGRADE) + frame('ours')).until(serverFrame('ours'))
+      using theirs = await WireClient.open(shared)
+      const text = await theirs.send(request('/other', UPGRADE)).until(serverFrame('theirs'))
+      expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1)
+    })
+
+    test('R8 beside another listener: what neither takes is answered all the same', async () => {
+      using client = await WireClient.open(shared)
+      await client.send(request('/missing', UPGRADE)).response(404)
+      await client.untilEnd()
+    })
+  })
+}
