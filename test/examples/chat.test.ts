@@ -166,7 +166,7 @@ test('H20 chat: a flood slows down its sender and nobody else', async () => {
     const asked = performance.now()
     grace.say(text)
     await grace.hear(text)
-    expect(performance.now() - asked).toBeLessThan(1000)
+    expect(performance.now() - asked).toBeLessThan(3000)
   }
   const seconds = (performance.now() - start) / 1000
   const late = await ChatClient.join(server.wsUrl, `room-${room}`, 'Linus')

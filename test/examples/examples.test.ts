@@ -7,7 +7,7 @@ import { type Started, startServer } from '../subject/start.ts'
 import { ChatClient } from './chat-client.ts'
 
 const FOLDER = join(ROOT, 'examples')
-const RUNTIMES = ['bun', 'deno'] as const
+const FROM_SOURCE = join(import.meta.dir, 'from-source.ts')
 
 /** What a user of each example does, by the name of its file. */
 const USES: Readonly<Record<string, (server: Started) => Promise<void>>> = {
@@ -27,8 +27,8 @@ const USES: Readonly<Record<string, (server: Started) => Promise<void>>> = {
   async clock({ wsUrl }) {
     const socket = await open(`${wsUrl}/clock`)
     const [first, second] = (await collect(socket, 2)).map((time) => Date.parse(String(time)))
-    expect(Math.abs(Date.now() - (second ?? 0))).toBeLessThan(500)
-    expect((second ?? 0) - (first ?? 0)).toBeWithin(900, 1500)
+    expect(Math.abs(Date.now() - (second ?? 0))).toBeLessThan(1500)
+    expect((second ?? 0) - (first ?? 0)).toBeWithin(900, 2500)
     const closed = closeOf(socket)
     socket.send('close')
     expect(await closed).toEqual({ code: 1000, wasClean: true })
@@ -57,12 +57,16 @@ test('H20 every example is used here', () => {
 describe.each(names)('example %s', (name) => {
   const file = join(FOLDER, `${name}.ts`)
 
-  test.each([...RUNTIMES])(`H20 ${name} starts, works and stops on %s`, async (runtime) => {
-    await using server = await startServer(runtime, file, { env: { PORT: '0' } })
+  test.each([
+    ['bun', file],
+    ['deno', file],
+    ['node-current', FROM_SOURCE],
+  ] as const)(`H20 ${name} starts, works and stops on %s`, async (runtime, entry) => {
+    await using server = await startServer(runtime, entry, { args: [file], env: { PORT: '0' } })
     await USES[name]?.(server)
     expect(server.stderr).toBe('')
     expect(await server.stop()).toBe('SIGTERM')
-    expect(fetch(server.url)).rejects.toThrow()
+    await expect(fetch(server.url)).rejects.toThrow()
   })
 
   test(`H20 ${name} listens on PORT, and says in one line when that is taken`, async () => {
