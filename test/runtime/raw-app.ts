@@ -41,17 +41,23 @@ const app = new Hono()
 function upgrade(c: Context, handler: (ws: Connection) => Promise<void>): Response {
   const upgrader = (c.env as { [UPGRADER]?: Upgrader })[UPGRADER]
   if (upgrader === undefined) return c.text('no upgrader', 426)
+  let handled = (): void => {}
   const { response, opened } = upgrader.upgrade(c.req.raw, {
     subprotocol: undefined,
     options: resolveConnectionOptions({ maxBufferedAmount: 64 * 1024 * 1024 }),
+    handled: new Promise<void>((resolve) => {
+      handled = resolve
+    }),
   })
   void opened.then(async (ws) => {
     if (ws === null) {
       state.unopened++
+      handled()
       return
     }
     state.started++
     await handler(ws).catch((error) => state.errors.push(String(error)))
+    handled()
     state.ended++
     state.closes.push((await ws.closed).code)
   })
@@ -149,6 +155,22 @@ app.get('/flood', (c) =>
     }
     await ws.send('done')
     await ws.closed
+  }),
+)
+app.post('/drain', async (c) => {
+  const drainOptions = await c.req.json()
+  setTimeout(async () => {
+    const started = performance.now()
+    const report = await server.drain(drainOptions)
+    console.log(`drained ${JSON.stringify({ ...report, took: performance.now() - started, open: server.connections })}`)
+    process.exit(0)
+  }, 0)
+  return c.text('draining')
+})
+app.get('/lingering', (c) =>
+  upgrade(c, async (ws) => {
+    await ws.closed
+    await NEVER
   }),
 )
 app.onError((error) => {

@@ -1,0 +1,160 @@
+/** How a server ends: drained by a call or a signal, closed, or never started. */
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { type ServeOptions, serve } from '../../src/runtime/server.ts'
+import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
+import { stateWhen } from './server-state.ts'
+import { closeFrame, frame, request, UPGRADE, WireClient } from './wire-client.ts'
+
+const APP = join(import.meta.dir, 'raw-app.ts')
+const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\n'
+
+async function connected(server: Started, path = '/ws'): Promise<WireClient> {
+  const client = await WireClient.open(server)
+  await client.send(request(path, UPGRADE)).until(SWITCHING)
+  return client
+}
+
+/** Answers the Close that comes, as an honest client does. */
+async function answerClose(client: WireClient, code: number): Promise<void> {
+  await client.until(String.fromCharCode(code >> 8, code & 0xff))
+  client.send(closeFrame(code))
+  await client.untilEnd()
+  client.socket.end()
+}
+
+for (const runtime of RUNTIMES) {
+  describe(`on ${runtime}`, () => {
+    test('R29 drain closes in order, terminates what does not answer, and says how many of each', async () => {
+      await using server = await startServer(runtime, APP)
+      const honest = [await connected(server), await connected(server), await connected(server, '/lingering')]
+      using silent = await connected(server)
+      using leaving = await connected(server)
+      using asking = await WireClient.open(server)
+      asking.send(request('/slow?ms=300', UPGRADE))
+      await stateWhen(server.url, ({ requests, connections }) => requests['/slow'] === 1 && connections === 5)
+      const options = { deadline: 800, code: 1012, reason: 'restart', spread: 200 }
+      await fetch(`${server.url}/drain`, { method: 'POST', body: JSON.stringify(options) })
+
+      const closed = honest.map((client) => answerClose(client, 1012))
+      await leaving.until('restart')
+      leaving.reset()
+      await silent.until('restart')
+      const { headers } = await asking.response(503)
+      expect(headers).toContain('retry-after: 5')
+      expect(await asking.untilEnd()).toEndWith('Server is shutting down\n')
+      await Promise.all(closed)
+      await silent.untilEnd()
+      expect(await server.exited).toBe(0)
+      const report = JSON.parse(/^drained (.*)$/m.exec(server.stdout)?.[1] ?? '')
+      expect(report).toEqual({ clean: 3, terminated: 1, lost: 1, unfinished: 1, took: report.took, open: 0 })
+      expect(report.took).toBeGreaterThan(780)
+      expect(report.took).toBeLessThan(5000)
+      expect(await WireClient.open(server).then(Boolean, () => 'refused')).toBe('refused')
+    })
+
+    test('S7 a drain without a deadline ends when the last one has answered', async () => {
+      await using server = await startServer(runtime, APP)
+      const client = await connected(server)
+      await fetch(`${server.url}/drain`, { method: 'POST', body: '{}' })
+      await answerClose(client, 1001)
+      expect(await server.exited).toBe(0)
+      expect(server.stdout).toContain('"clean":1,"terminated":0,"lost":0,"unfinished":0')
+    })
+
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      test(`S7 drainOnSignals: ${signal} drains, then ends the process as it would have`, async () => {
+        const options = { drainOnSignals: { deadline: 3000, code: 1012 } } satisfies ServeOptions
+        await using server = await startServer(runtime, APP, { args: [JSON.stringify(options)] })
+        const client = await connected(server)
+        server.kill(signal)
+        await answerClose(client, 1012)
+        expect(await server.exited).toBe(signal)
+      })
+    }
+  })
+}
+
+const app = { fetch: (): Response => new Response('hello') }
+
+describe('serve', () => {
+  test('H17 listens on any free port and says where', async () => {
+    await using server = await serve(app, { port: 0, hostname: '127.0.0.1' })
+    expect(server.url).toBe(`http://127.0.0.1:${(server.address as { port: number }).port}/`)
+    expect(await (await fetch(server.url)).text()).toBe('hello')
+    expect(server.connections).toBe(0)
+  })
+
+  test('H17 all interfaces are localhost in the URL, IPv6 stands in brackets', async () => {
+    await using all = await serve(app, { port: 0 })
+    expect(all.url).toMatch(/^http:\/\/localhost:\d+\/$/)
+    await using six = await serve(app, { port: 0, hostname: '::1' })
+    expect(six.url).toMatch(/^http:\/\/\[::1\]:\d+\/$/)
+    expect(await (await fetch(six.url)).text()).toBe('hello')
+  })
+
+  test('H17 a port in use rejects with the error of the runtime', async () => {
+    await using server = await serve(app, { port: 0, hostname: '127.0.0.1' })
+    const { port } = server.address as { port: number }
+    const error = await serve(app, { port, hostname: '127.0.0.1' }).catch((reason) => reason)
+    expect(error).toMatchObject({ code: 'EADDRINUSE' })
+  })
+
+  test('H17 an aborted signal closes, before and after it listens', async () => {
+    const reason = new Error('stop')
+    await expect(serve(app, { port: 0, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    const controller = new AbortController()
+    const server = await serve(app, { port: 0, hostname: '127.0.0.1', signal: controller.signal })
+    controller.abort()
+    await server.close()
+    await expect(fetch(server.url)).rejects.toThrow()
+  })
+
+  test('S23 close ends what is open, is idempotent, and leaves no signal listener', async () => {
+    const listeners = process.listenerCount('SIGTERM')
+    const server = await serve(app, { port: 0, hostname: '127.0.0.1', drainOnSignals: true })
+    expect(process.listenerCount('SIGTERM')).toBe(listeners + 1)
+    using client = await WireClient.open({ port: (server.address as { port: number }).port })
+    await client.send(request('/')).until('hello')
+    await Promise.all([server.close(), server.close()])
+    await server.close()
+    await client.untilEnd()
+    expect(process.listenerCount('SIGTERM')).toBe(listeners)
+    expect(await server.drain()).toEqual({ clean: 0, terminated: 0, lost: 0, unfinished: 0 })
+  })
+
+  test('H14 wrong options fail at the call, by name', async () => {
+    const wrong: [object, RegExp][] = [
+      [{ prot: 1 }, /TypeError: Unknown option prot; known are handshakeTimeout, onError, port/],
+      [{ port: '80' }, /TypeError: port must be of type number; got string/],
+      [{ handshakeTimeout: -1 }, /RangeError: handshakeTimeout must be a number of milliseconds/],
+      [{ drainOnSignals: 1 }, /TypeError: drainOnSignals must be of type boolean or object/],
+      [{ onError: 'log' }, /TypeError: onError must be a function/],
+    ]
+    for (const [options, message] of wrong) {
+      const error = await serve(app, { port: 0, ...options } as ServeOptions).catch(String)
+      expect(error).toMatch(message)
+    }
+  })
+
+  test('H14 a drain that cannot be is refused at the call', async () => {
+    await using server = await serve(app, { port: 0, hostname: '127.0.0.1' })
+    for (const options of [{ code: 1006 }, { reason: 'x'.repeat(124) }, { deadline: -1 }, { spread: Number.NaN }]) {
+      await expect(server.drain(options)).rejects.toThrow(RangeError)
+    }
+    expect(await (await fetch(server.url)).text()).toBe('hello')
+  })
+
+  test('R29 a drain ends requests under way at its deadline', async () => {
+    const never = { fetch: (): Promise<Response> => new Promise(() => {}) }
+    const server = await serve(never, { port: 0, hostname: '127.0.0.1' })
+    using client = await WireClient.open({ port: (server.address as { port: number }).port })
+    client.send(request('/'))
+    using upgrading = await WireClient.open({ port: (server.address as { port: number }).port })
+    upgrading.send(request('/', UPGRADE) + frame('x'))
+    await Bun.sleep(50)
+    await server.drain({ deadline: 100 })
+    await client.untilEnd()
+    await upgrading.untilEnd()
+  })
+})
