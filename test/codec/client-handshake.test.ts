@@ -480,6 +480,13 @@ describe('a refusal', () => {
     }
   })
 
+  test('WP-45 a chunk line may have 16,384 bytes, its end included', () => {
+    const line = (length: number): string =>
+      `${head('HTTP/1.1 403 x', [['Transfer-Encoding', 'chunked']])}${'1;'.padEnd(length - 2, 'x')}\r\na`
+    expect(bodyOf(feed(asked().client, line(16_384)))).toEqual(['a', false])
+    expect(refusal(() => feed(asked().client, line(16_385))).message).toContain('too long')
+  })
+
   test('WP-45 a body of many chunks may be longer than the limit of a line', () => {
     const { client } = asked()
     const wire = `${head('HTTP/1.1 403 x', [['Transfer-Encoding', 'chunked']])}${'1;x=y\r\na\r\n'.repeat(10_000)}0\r\n\r\n`

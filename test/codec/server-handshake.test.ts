@@ -378,6 +378,14 @@ describe('the answer', () => {
     }
   })
 
+  test('P10 a refused header leaves the extensions as they were', () => {
+    const extension = new TestExtension('x')
+    const handshake = requested(also(['Sec-WebSocket-Extensions', 'x']))
+    const event = { type: 'AcceptConnection', extensions: [extension], extraHeaders: [['X', 'a\n']] } as const
+    expect(() => handshake.send(event)).toThrow(TypeError)
+    expect([extension.given, extension.enabled]).toEqual([undefined, false])
+  })
+
   test('P10 acceptHeaders refuses a subprotocol or extension that is no header', () => {
     expect(() => acceptHeaders({ key: KEY, subprotocol: 'a b' })).toThrow(/Subprotocol "a b"/)
     expect(() => acceptHeaders({ key: KEY, extensions: 'a\r\n' })).toThrow(/Sec-WebSocket-Extensions/)
@@ -526,6 +534,16 @@ describe('the answer', () => {
     expect(handshake.state).toBe('CONNECTING')
     expect(textOf(handshake.send({ type: 'RejectConnection', headers: [['content-length', '0']] }))).toBe(
       'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n',
+    )
+  })
+
+  test('WP-37 P9 any status from 200 to 599 refuses, and a coding is named without case', () => {
+    for (const statusCode of [200, 599]) {
+      expect(textOf(requested().send({ type: 'RejectConnection', statusCode }))).toStartWith(`HTTP/1.1 ${statusCode} `)
+    }
+    const headers: HeaderList = [['transfer-encoding', 'Chunked']]
+    expect(textOf(requested().send({ type: 'RejectConnection', hasBody: true, headers }))).toEndWith(
+      ': Chunked\r\n\r\n',
     )
   })
 
