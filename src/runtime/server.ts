@@ -179,7 +179,6 @@ class RunningServer implements Server {
       this.#abort?.removeEventListener('abort', this.#onAbort)
       // Called back with an error when someone else has stopped it: then it has stopped.
       this.server.close(() => resolve())
-      this.server.closeIdleConnections()
     })
     return this.#stopped
   }

@@ -33,11 +33,14 @@ for (const runtime of RUNTIMES) {
       using asking = await WireClient.open(server)
       asking.send(request('/slow?ms=300', UPGRADE))
       await stateWhen(server.url, ({ requests, connections }) => requests['/slow'] === 1 && connections === 5)
+      const asked = performance.now()
       const options = { deadline: 800, code: 1012, reason: 'restart', spread: 200 }
       await fetch(`${server.url}/drain`, { method: 'POST', body: JSON.stringify(options) })
 
       const closed = honest.map((client) => answerClose(client, 1012))
       await leaving.until('restart')
+      // The last of five, over 200 ms.
+      expect(performance.now() - asked).toBeGreaterThan(150)
       leaving.reset()
       await silent.until('restart')
       const { headers } = await asking.response(503)
@@ -60,6 +63,17 @@ for (const runtime of RUNTIMES) {
       await answerClose(client, 1001)
       expect(await server.exited).toBe(0)
       expect(server.stdout).toContain('"clean":1,"terminated":0,"lost":0,"unfinished":0')
+    })
+
+    test('H18 a drain waits for handlers that outlive their connection', async () => {
+      await using server = await startServer(runtime, APP)
+      const client = await connected(server, '/outliving')
+      await fetch(`${server.url}/drain`, { method: 'POST', body: '{}' })
+      await answerClose(client, 1001)
+      expect(await server.exited).toBe(0)
+      const report = JSON.parse(/^drained (.*)$/m.exec(server.stdout)?.[1] ?? '')
+      expect(report).toMatchObject({ clean: 1, unfinished: 0 })
+      expect(report.took).toBeGreaterThan(290)
     })
 
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -173,6 +173,12 @@ app.get('/lingering', (c) =>
     await NEVER
   }),
 )
+app.get('/outliving', (c) =>
+  upgrade(c, async (ws) => {
+    await ws.closed
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }),
+)
 app.onError((error) => {
   if (error instanceof HTTPException) return error.getResponse()
   state.errors.push(String(error))
