@@ -151,6 +151,32 @@ describe.skipIf(executablePath === null)('the chat in Chromium', () => {
     }
   })
 
+  test('H20 the log follows its end, but not for one who reads further up', async () => {
+    const [ada, grace] = await pair('scroll')
+    const isLastInView = (): Promise<boolean> =>
+      ada.page.evaluate(() => {
+        const last = document.querySelector('#lines')?.lastElementChild?.getBoundingClientRect()
+        const log = document.querySelector('#log')?.getBoundingClientRect()
+        return last !== undefined && log !== undefined && last.bottom <= log.bottom
+      })
+    for (const count of [1, 2, 3, 4]) {
+      await grace.say(`${count}${'\n'.repeat(5)}end`)
+      await ada.sees('.line .text', `${count}${'\n'.repeat(5)}end`)
+    }
+    expect(await isLastInView()).toBe(true)
+    await ada.page.fill('#text', '\n'.repeat(5))
+    await ada.page.waitForFunction(() => (document.querySelector('#text')?.clientHeight ?? 0) > 100)
+    await ada.page.evaluate(() => new Promise(requestAnimationFrame))
+    expect(await isLastInView()).toBe(true)
+    await ada.page.evaluate(() => document.querySelector('#log')?.scrollTo(0, 0))
+    await grace.say('Below')
+    await ada.page.locator('#below').waitFor()
+    expect(await isLastInView()).toBe(false)
+    await ada.page.click('#below')
+    await ada.page.locator('#below').waitFor({ state: 'hidden' })
+    expect(await isLastInView()).toBe(true)
+  })
+
   test('H20 what users type is shown as they typed it', async () => {
     room = 'escape'
     const text = '<img src=x onerror="document.title=1"><script>document.title=2</script>&amp;'
