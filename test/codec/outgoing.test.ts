@@ -89,6 +89,15 @@ describe('P18 masking keys', () => {
     }
   })
 
+  test('P18 a payload may be changed by its owner once it was sent by a client', () => {
+    for (const size of [10, 16_384, 70_000]) {
+      const data = new Uint8Array(size).fill(0x55)
+      const wire = new Protocol({ role: 'client' }).send({ type: 'BytesMessage', data })
+      data.fill(0)
+      expect(rawFrames(wire)[0]?.payload.every((byte) => byte === 0x55)).toBe(true)
+    }
+  })
+
   test('P18 the bytes that send returned stay what they were while more is sent', () => {
     for (const role of ['server', 'client'] as const) {
       const protocol = new Protocol({ role })
