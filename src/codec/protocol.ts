@@ -8,7 +8,7 @@
 import { Buffer, isUtf8 } from 'node:buffer'
 import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from './close-code.ts'
 import { ConnectionState, type FramingState, TRANSITIONS, type Trigger } from './connection-state.ts'
-import { LocalProtocolError, type Violation, violation } from './errors.ts'
+import { LocalProtocolError, type ProtocolError, type Violation, violation } from './errors.ts'
 import type {
   BytesMessage,
   CloseConnection,
@@ -61,6 +61,8 @@ export class Protocol implements Iterable<ProtocolEvent> {
   #sending: number = Opcode.CONTINUATION
   readonly #control: Uint8Array = new Uint8Array(MAX_CONTROL_PAYLOAD)
   #controlLength = 0
+  /** The Close or the violation that the bytes have come to, until it is told. */
+  #end: CloseConnection | ProtocolError | null = null
   #endReported = false
   #transportEnded = false
 
@@ -102,7 +104,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
    */
   receiveData(data: Uint8Array | null): this {
     if (data === null) this.#transportEnded = true
-    else if (this.#reading && data.length > 0) this.#decoder.push(data)
+    else if (this.#reading && this.#end === null && data.length > 0) this.#decoder.push(data)
     return this
   }
 
@@ -114,25 +116,28 @@ export class Protocol implements Iterable<ProtocolEvent> {
   *[Symbol.iterator](): Generator<ProtocolEvent, void, undefined> {
     for (let event = this.nextEvent(); event !== null; event = this.nextEvent()) yield event
   }
-
   /**
    * Parses on to the next event.
    *
+   * @param deferEnd whether to stop in front of the end: a Close or a violation is then kept (`endPending`), and the
+   *   state does not change, until the next call without it. A connection needs that to answer the messages in front
    * @returns `null` when more bytes are needed, or none are read any more
    * @throws {ProtocolError} once, when the peer broke the protocol
    */
-  nextEvent(): ProtocolEvent | null {
+  nextEvent(deferEnd: boolean = false): ProtocolEvent | null {
     if (this.#reading) {
-      try {
-        const event = this.#parse()
+      if (this.#end === null) {
+        const event = this.#parseToEnd()
         if (event !== null) return event
-      } catch (error) {
-        this.#step('fail')
-        this.#stopReading()
-        throw error
       }
+      if (this.#end !== null) return deferEnd ? null : this.#reachEnd(this.#end)
     }
     return this.#transportEnded ? this.#endOfTransport() : null
+  }
+
+  /** Whether the next event is the end, and was deferred. */
+  get endPending(): boolean {
+    return this.#end !== null
   }
 
   /**
@@ -251,6 +256,28 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return true
   }
 
+  /** The next event in front of the end; when the end is what comes next, keeps it. */
+  #parseToEnd(): ProtocolEvent | null {
+    try {
+      const event = this.#parse()
+      if (event?.type !== 'CloseConnection') return event
+      this.#end = event
+    } catch (error) {
+      this.#end = error as ProtocolError
+    }
+    this.#decoder.drop()
+    return null
+  }
+
+  #reachEnd(end: CloseConnection | ProtocolError): CloseConnection {
+    const failed = end instanceof Error
+    this.#end = null
+    this.#step(failed ? 'fail' : 'receiveClose')
+    this.#stopReading()
+    if (failed) throw end
+    return end
+  }
+
   #parse(): ProtocolEvent | null {
     const decoder = this.#decoder
     for (;;) {
@@ -354,10 +381,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
     this.#controlLength = 0
     if (decoder.opcode === Opcode.PING) return { type: 'Ping', payload }
     if (decoder.opcode === Opcode.PONG) return { type: 'Pong', payload }
-    const event = closeEvent(payload)
-    this.#step('receiveClose')
-    this.#stopReading()
-    return event
+    return closeEvent(payload)
   }
 
   /** §7.1.5: when the transport ends without a Close, the code is 1006. Told once. */

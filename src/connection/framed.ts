@@ -167,7 +167,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   protected beforeWait(): void {
-    if (this.#protocol.hasBytes) this.#pump()
+    if (this.#protocol.hasBytes || this.#protocol.endPending) this.#pump()
     this.#outbox.flush()
   }
 
@@ -204,22 +204,38 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   /** Parses on while there is room for what comes out. */
   #pump(): void {
-    try {
-      while (this.#hasRoom) {
-        const event = this.#protocol.nextEvent()
-        if (event === null) break
-        this.#dispatch(event)
-      }
-    } catch (error) {
-      if (error instanceof ProtocolError) this.#fail(error.closeCode, error.message)
-      else this.#fail(CloseCode.INTERNAL_ERROR, 'Internal error')
+    const protocol = this.#protocol
+    while (this.#hasRoom) {
+      const event = protocol.nextEvent(true)
+      if (event === null) break
+      this.#dispatch(event)
     }
+    if (protocol.endPending) this.#holdEnd()
     // The low mark is half of the high one, so that reading does not start and stop with every message.
     const mark = this.#overfull ? 0.5 : 1
     const { inboxBytes, inboxMessages } = this.#options
     const { bytes, length } = this.inbox
     this.#overfull = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
     if (this.#paused && !this.#overfull) this.#resume()
+  }
+
+  /**
+   * The peer's Close, or what it did wrong, came behind messages: the handler gets this turn to answer them, since
+   * nothing may follow our Close. One that waits for a message has answered all.
+   */
+  #holdEnd(): void {
+    if (this.inbox.waiter !== undefined) this.#reachEnd()
+    else this.clock.afterTurn(this.#reachEnd)
+  }
+
+  readonly #reachEnd = (): void => {
+    try {
+      const event = this.#protocol.nextEvent()
+      if (event !== null) this.#dispatch(event)
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#fail(error.closeCode, error.message)
+      else this.#fail(CloseCode.INTERNAL_ERROR, 'Internal error')
+    }
   }
 
   /**
@@ -385,6 +401,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#transportEnded = true
     this.#protocol.receiveData(null)
     this.#pump()
+    this.#reachEnd()
     this.#vanished()
     this.#outbox.flush()
     this.#transport.end()
