@@ -1,0 +1,35 @@
+/** The `ws` package with its callbacks. On Bun a bare `import 'ws'` is Bun's own implementation. Argument: the port. */
+import { createServer } from 'node:http'
+import process from 'node:process'
+import { type WebSocket, WebSocketServer } from 'ws'
+
+const takeover = { serverNoContextTakeover: false, clientNoContextTakeover: false }
+const noTakeover = { serverNoContextTakeover: true, clientNoContextTakeover: true }
+const deflate = (parameters: object) => ({ ...parameters, threshold: 0, zlibDeflateOptions: { level: 6 } })
+
+const common = { noServer: true, maxPayload: 64 << 20 } as const
+const plain = new WebSocketServer({ ...common, perMessageDeflate: false })
+const paths: Record<string, WebSocketServer> = {
+  '/': plain,
+  '/deflate': new WebSocketServer({ ...common, perMessageDeflate: deflate(noTakeover) }),
+  '/deflate-takeover': new WebSocketServer({ ...common, perMessageDeflate: deflate(takeover) }),
+}
+const echo = (ws: WebSocket) =>
+  ws.on('message', (data: Buffer, isBinary: boolean) => ws.send(isBinary ? data : data.toString()))
+for (const server of Object.values(paths)) server.on('connection', echo)
+
+const room = new WebSocketServer({ ...common, perMessageDeflate: false })
+paths['/room'] = room
+room.on('connection', (ws) => {
+  ws.on('message', (data: Buffer, isBinary: boolean) => {
+    const message = isBinary ? data : data.toString()
+    for (const client of room.clients) client.send(message)
+  })
+})
+
+const server = createServer((_, response) => response.end('ok'))
+server.on('upgrade', (request, socket, head) => {
+  const wss = paths[request.url ?? '/'] ?? plain
+  wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request))
+})
+server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'))
