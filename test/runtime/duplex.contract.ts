@@ -1,6 +1,10 @@
 /** The transport contract on sockets. Runs under `bun test`, `deno test` and `node --test`. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { RAW_MODE } from '../../src/runtime/raw-mode.ts'
 import { type TransportSkips, transportContract } from '../contract/transport.contract.ts'
+import { MIB } from '../contract/transport-case.ts'
+import { record, turns } from '../contract/transport-recorder.ts'
 import { tcpPair, tlsPair, unixPair, upgradedPair } from './duplex-pairs.ts'
 
 const bun: TransportSkips = RAW_MODE === 'bun' ? { reset: 'Bun shows an RST as an end' } : {}
@@ -21,3 +25,29 @@ transportContract(`${RAW_MODE} tcp`, tcpPair, bun)
 transportContract(`${RAW_MODE} unix`, unixPair, withoutReset)
 transportContract(`${RAW_MODE} upgraded tls`, () => upgradedPair(true), tls)
 transportContract(`${RAW_MODE} tls`, tlsPair, tls)
+
+test(`R36 ${RAW_MODE} onDrain after 20 MiB comes once, with little unsent`, async () => {
+  const { subject, peer, dispose } = await upgradedPair()
+  const near = record(subject)
+  const far = record(peer)
+  peer.pause()
+  const unsent: number[] = []
+  near.react = (heard) => {
+    if (heard === 'drain') unsent.push(subject.bufferedAmount)
+  }
+  for (let block = 0; block < 20; block++) subject.write(new Uint8Array(MIB))
+  await turns(20)
+  assert.ok(subject.bufferedAmount > MIB)
+  peer.resume()
+  await far.until('all bytes', () => far.received === 20 * MIB)
+  await near.until('onDrain', () => unsent.length > 0)
+  await turns()
+  assert.deepEqual(
+    unsent.filter((bytes) => bytes > 65_536),
+    [],
+  )
+  assert.equal(unsent.length, 1)
+  subject.destroy()
+  peer.destroy()
+  await dispose()
+})
