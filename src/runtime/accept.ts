@@ -8,6 +8,7 @@ import type { Connection } from '../connection/connection.ts'
 import { type ConnectionOptions, resolveConnectionOptions } from '../connection/options.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { nodeClock } from './node-clock.ts'
+import { endSocket } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
 import { isEncrypted } from './raw-mode.ts'
 
@@ -87,7 +88,8 @@ function refuse(socket: Duplex, { status, headers, message }: HandshakeError): v
     ['Connection', 'close'],
   ])
   socket.write(head)
-  socket.end(body)
+  socket.write(body)
+  endSocket(socket)
 }
 
 function headerList({ rawHeaders, headers = {} }: ParsedUpgrade): HeaderList {

@@ -18,7 +18,7 @@ export function lastResponse(incoming: IncomingMessage, socket: Duplex): ServerR
   outgoing.shouldKeepAlive = false
   outgoing.once('finish', () => {
     outgoing.detachSocket(socket as Socket)
-    end(socket)
+    endSocket(socket)
   })
   outgoing.assignSocket(socket as Socket)
   return outgoing
@@ -41,7 +41,7 @@ export function refusal(status: number, message: string, headers: Readonly<Recor
 }
 
 /** Ends our side, and reads on: bytes left unread would turn the end into a reset that takes the answer with it. */
-function end(socket: Duplex): void {
+export function endSocket(socket: Duplex): void {
   const timer = nodeClock.setTimeout(() => socket.destroy(), LINGER)
   socket.once('close', () => nodeClock.clearTimeout(timer))
   socket.end()
