@@ -418,6 +418,11 @@ describe('a refusal', () => {
     })
   })
 
+  test('WP-45 a 200 is a refusal too', () => {
+    const events = feed(asked().client, head('HTTP/1.1 200 OK', [['Content-Length', '0']]))
+    expect(events[0]).toMatchObject({ type: 'RejectConnection', statusCode: 200 })
+  })
+
   test('WP-45 the body is a copy', () => {
     const { client } = asked()
     const wire = latin1(`${head('HTTP/1.1 403 x', [['Content-Length', '5']])}hello`)
