@@ -1,5 +1,5 @@
 /**
- * States of a connection and every transition between them.
+ * States of a connection and every transition between them (RFC 6455 §4, §5.5.1 and §7.1).
  *
  * Rule: the state is stored in one field and changes only through the table below. Nothing infers it from other fields.
  */
@@ -40,6 +40,7 @@ export type Transition = ConnectionState | 'ignore' | 'forbid'
 
 const { OPEN, REMOTE_CLOSING, LOCAL_CLOSING, FAILED, CLOSED } = ConnectionState
 
+/** The states after the opening handshake. */
 export type FramingState = Exclude<ConnectionState, 'CONNECTING' | 'REJECTING'>
 
 /**

@@ -24,6 +24,7 @@ export interface DeflateOptions {
   threshold?: number
 }
 
+/** What is not said. */
 export const DEFLATE_DEFAULTS: Readonly<Required<DeflateOptions>> = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,

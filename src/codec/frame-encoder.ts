@@ -89,11 +89,22 @@ function writeText(target: StringBuffer, at: number, text: string): number {
 
 const SHORT_TEXT = 40
 
-/** A complete unmasked frame in memory of its own, for writing it to many connections. */
+/** The slab in which published frames lie, one after the other. It is never written twice, so all may send from it. */
+let published: StringBuffer = NO_SLAB
+let publishedEnd = SLAB_SIZE
+
+/** A complete unmasked frame, for writing it to many connections. */
 export function encodeFrame(opcode: number, payload: string | Uint8Array, fin: boolean, rsv: number): Uint8Array {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
   const size = headerSize(bytes.length)
-  const frame = Buffer.allocUnsafeSlow(size + bytes.length)
+  const length = size + bytes.length
+  const isLarge = length >= LARGE_PAYLOAD
+  if (!isLarge && publishedEnd + length > SLAB_SIZE) {
+    published = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
+    publishedEnd = 0
+  }
+  const frame = isLarge ? Buffer.allocUnsafeSlow(length) : published.subarray(publishedEnd, publishedEnd + length)
+  if (!isLarge) publishedEnd += length
   writeHeader(frame, 0, (fin ? FIN : 0) | rsv | opcode, bytes.length, 0)
   frame.set(bytes, size)
   return frame
@@ -109,6 +120,7 @@ export function giveBack(range: Uint8Array): void {
   if (range.buffer === slab.buffer && range.byteOffset + range.length === slabEnd) slabEnd = range.byteOffset
 }
 
+/** The frames of one connection that wait to be written. */
 export class FrameEncoder {
   readonly #mask: number
   /** Finished pieces, in order, and the range of the slab that is still growing after them. */
@@ -160,16 +172,10 @@ export class FrameEncoder {
     this.#finish(start, firstByte, length, size)
   }
 
-  /** Adds a frame that `encodeFrame` made. */
+  /** Adds a frame that `encodeFrame` made, where it lies: frames that were published in a row are one range. */
   encoded(frame: Uint8Array): void {
-    if (frame.length >= LARGE_PAYLOAD) {
-      this.#piece(frame)
-      return
-    }
-    reserve(frame.length)
-    const start = slabEnd
-    slab.set(frame, start)
-    this.#extend(start, start + frame.length)
+    if (frame.buffer === published.buffer) this.#extend(published, frame.byteOffset, frame.byteOffset + frame.length)
+    else this.#piece(frame)
   }
 
   /** Takes everything that is pending, in order. */
@@ -200,7 +206,8 @@ export class FrameEncoder {
       writeKey(slab, start + size - 4, key)
       unmask(slab, slabWords, start + size, end, key)
     }
-    this.#extend(start, end)
+    slabEnd = end
+    this.#extend(slab, start, end)
   }
 
   #largeText(opcode: number, text: string, fin: boolean): void {
@@ -221,19 +228,19 @@ export class FrameEncoder {
       size += 4
       unmask(payload, wordsOf(payload), 0, length, key)
     }
-    this.#extend(start, start + size)
+    slabEnd = start + size
+    this.#extend(slab, start, slabEnd)
     this.#piece(payload)
   }
 
-  /** Appends `[start, end)` of the shared slab to what is pending. */
-  #extend(start: number, end: number): void {
-    if (this.#slab !== slab || this.#end !== start) {
+  /** Appends `[start, end)` of a slab to what is pending. */
+  #extend(source: StringBuffer, start: number, end: number): void {
+    if (this.#slab !== source || this.#end !== start) {
       this.#closeRange()
-      this.#slab = slab
+      this.#slab = source
       this.#start = start
     }
     this.#end = end
-    slabEnd = end
     this.#pending += end - start
   }
 

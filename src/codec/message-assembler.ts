@@ -1,5 +1,5 @@
 /**
- * Joins the parts of a message that the protocol yields as they arrive.
+ * Joins the parts of a message (RFC 6455 §5.4) that the protocol yields as they arrive.
  *
  * Holds at most the message and, for binary, one block more. Parts are copied, since a part shares memory with the
  * chunk that it came in and a tiny part must not keep a large chunk alive.
@@ -13,6 +13,7 @@ const MIN_BLOCK = 1 << 10
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
+/** The parts of one message at a time. */
 export class MessageAssembler {
   readonly #maxMessageSize: number
   #text = ''

@@ -24,6 +24,7 @@ import { FrameEncoder } from './frame-encoder.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { decodeUtf8, stringBuffer, Utf8Decoder } from './utf8.ts'
 
+/** What the opening handshake decided, and the limits. */
 export interface ProtocolOptions {
   readonly role: Role
   /** The extensions that the handshake agreed on; those not `enabled` are left out. */
@@ -38,6 +39,7 @@ export interface ProtocolOptions {
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
+/** One connection after its opening handshake (RFC 6455 §5 to §7), on either side. */
 export class Protocol implements Iterable<ProtocolEvent> {
   readonly role: Role
   readonly extensions: readonly Extension[]

@@ -1,5 +1,6 @@
 /**
- * Synchronous raw DEFLATE contexts that live on between calls: the one place that touches zlib.
+ * Synchronous raw DEFLATE contexts (RFC 1951, as RFC 7692 §7.2 uses it) that live on between calls: the one place that
+ * touches zlib.
  *
  * What `node:zlib` documents does not fit a codec: its streams answer later, on another thread, and its `...Sync`
  * functions forget the context after each call. Under both stands one call, `_handle.writeSync`, which does a piece of

@@ -8,7 +8,9 @@ import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
 import { ConnectionState } from '../codec/connection-state.ts'
 import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
 import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
+import { encodeFrame } from '../codec/frame-encoder.ts'
 import { MessageAssembler } from '../codec/message-assembler.ts'
+import { Opcode } from '../codec/opcode.ts'
 import { closePayload, type Protocol } from '../codec/protocol.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
@@ -106,6 +108,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       },
       sendError: () => this.#sendError(),
       fail: (code, reason) => this.#fail(code, reason),
+      queueShared: (message) => protocol.sendEncoded(message.frame(unmaskedFrame)),
     })
     transport.attach({
       onData: (chunk) => this.#onData(chunk),
@@ -421,6 +424,11 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       this.#drop('')
     }, this.#options.closeTimeout)
   }
+}
+
+/** A message as a server sends it (§5.1, §5.2). */
+function unmaskedFrame(data: string | Uint8Array): Uint8Array {
+  return encodeFrame(typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY, data, true, 0)
 }
 
 /** A reason cut so that it fits into a Close (§5.5.1: 123 bytes). */

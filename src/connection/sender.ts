@@ -1,17 +1,13 @@
 /**
- * The sending half of a framed connection: what a handler sends becomes frames, in the order of the calls.
+ * The sending half of a connection: what a handler sends goes out in the order of the calls.
  *
  * A message in fragments takes the turn: messages that are sent meanwhile wait behind it, control frames do not
  * (RFC 6455 §5.4).
  */
 import { CloseCode } from '../codec/close-code.ts'
-import { encodeFrame } from '../codec/frame-encoder.ts'
-import { Opcode } from '../codec/opcode.ts'
-import type { Protocol } from '../codec/protocol.ts'
 import type { Sendable, SendableParts, SendMessageOptions } from './connection.ts'
 import type { Keepalive } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
-import type { Outbox } from './outbox.ts'
 import { quietRejection } from './rejection.ts'
 import { asBytes, asPayload, notSendable } from './sendable.ts'
 import type { SharedMessage } from './shared-message.ts'
@@ -23,18 +19,31 @@ export interface SendGate {
   sendError(): Error
   /** Ends the connection because of what happened to a send. */
   fail(code: number, reason: string): void
+  /** Queues a message that other connections send as well. */
+  queueShared(message: SharedMessage): void
 }
 
-/** A message as a server sends it (RFC 6455 §5.1, §5.2). */
-function unmaskedFrame(data: string | Uint8Array): Uint8Array {
-  return encodeFrame(typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY, data, true, 0)
+/** Where messages go: our own framing, or that of a host. */
+export interface MessageSink {
+  /** @param messageFinished whether this is the last part of the message */
+  sendText(text: string, messageFinished?: boolean, compress?: boolean): void
+  sendBytes(payload: Uint8Array, messageFinished?: boolean, compress?: boolean): void
+}
+
+/** How much of what was sent has not left. */
+export interface SendRoom {
+  readonly bufferedAmount: number
+  /** Whether a further message would have to wait. */
+  readonly congested: boolean
+  /** Sees to it that what was sent leaves. @returns resolves when there is room for more */
+  commit(): Promise<boolean>
 }
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
 
 export class Sender {
-  readonly #protocol: Protocol
-  readonly #outbox: Outbox
+  readonly #sink: MessageSink
+  readonly #outbox: SendRoom
   readonly #keepalive: Keepalive
   readonly #options: ResolvedConnectionOptions
   readonly #gate: SendGate
@@ -42,13 +51,13 @@ export class Sender {
   #turn: Promise<unknown> | undefined
 
   constructor(
-    protocol: Protocol,
-    outbox: Outbox,
+    sink: MessageSink,
+    outbox: SendRoom,
     keepalive: Keepalive,
     options: ResolvedConnectionOptions,
     gate: SendGate,
   ) {
-    this.#protocol = protocol
+    this.#sink = sink
     this.#outbox = outbox
     this.#keepalive = keepalive
     this.#options = options
@@ -78,13 +87,14 @@ export class Sender {
 
   sendShared(message: SharedMessage): boolean {
     if (!this.#gate.connected) return false
-    if (this.#turn !== undefined) {
-      void this.send(message.data)
+    // A client masks each frame with a key of its own (RFC 6455 §5.3).
+    if (this.#turn !== undefined || this.#protocol.role === 'client') {
+      void this.send(message.data, { compress: message.compress })
       return true
     }
     if (this.#outbox.congested && !this.#mayQueue()) return false
     this.#keepalive.active = true
-    this.#protocol.sendEncoded(message.frame(unmaskedFrame))
+    this.#gate.queueShared(message)
     void this.#outbox.commit()
     return true
   }
@@ -95,8 +105,8 @@ export class Sender {
       return this.#gate.connected ? DROPPED : quietRejection(this.#gate.sendError())
     }
     this.#keepalive.active = true
-    if (typeof payload === 'string') this.#protocol.sendText(payload, true, options?.compress)
-    else this.#protocol.sendBytes(payload, true, options?.compress)
+    if (typeof payload === 'string') this.#sink.sendText(payload, true, options?.compress)
+    else this.#sink.sendBytes(payload, true, options?.compress)
     return this.#outbox.commit()
   }
 
@@ -128,14 +138,14 @@ export class Sender {
         if (payload === undefined) throw notSendable(part)
         if (!this.#gate.connected) throw this.#gate.sendError()
         this.#keepalive.active = true
-        if (typeof payload === 'string') this.#protocol.sendText(payload, false, options?.compress)
-        else this.#protocol.sendBytes(payload, false, options?.compress)
+        if (typeof payload === 'string') this.#sink.sendText(payload, false, options?.compress)
+        else this.#sink.sendBytes(payload, false, options?.compress)
         sent = typeof payload === 'string' ? 'text' : 'bytes'
         await this.#outbox.commit()
       }
       if (!this.#gate.connected) throw this.#gate.sendError()
-      if (sent === 'bytes') this.#protocol.sendBytes(new Uint8Array(0), true, options?.compress)
-      else this.#protocol.sendText('', true, options?.compress)
+      if (sent === 'bytes') this.#sink.sendBytes(new Uint8Array(0), true, options?.compress)
+      else this.#sink.sendText('', true, options?.compress)
       return await this.#outbox.commit()
     } catch (error) {
       // A message that has begun can be neither finished nor taken back.

@@ -3,6 +3,7 @@ import { isWireCloseCode, MAX_CLOSE_REASON } from '../codec/close-code.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Connection } from '../connection/connection.ts'
 
+/** Milliseconds that a drain waits when nothing else is said. */
 export const DRAIN_DEADLINE = 10_000
 
 /** How to end all connections. */

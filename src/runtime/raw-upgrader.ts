@@ -45,6 +45,7 @@ export interface RawHost {
 /** Milliseconds that other 'upgrade' listeners have to take what our application did not; then its answer is sent. */
 const UNCLAIMED = 2000
 
+/** The upgrader of one request. */
 export class RawHandshake implements Upgrader {
   readonly mode: string = RAW_MODE
   readonly capabilities: Capabilities = FRAMED_CAPABILITIES

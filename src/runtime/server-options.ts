@@ -42,6 +42,7 @@ export interface ServeOptions extends AttachOptions {
   overrideGlobalObjects?: boolean
 }
 
+/** Milliseconds that an upgrade may take when nothing else is said. */
 export const HANDSHAKE_TIMEOUT = 10_000
 
 /** Unit, range and default of what `attach` takes. */

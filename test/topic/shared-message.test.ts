@@ -80,4 +80,17 @@ describe('published among other messages', () => {
     expect(topics.topic('a').publish('x')).toEqual({ sent: 1, dropped: 0, closed: 0 })
     other.client.terminate()
   })
+
+  test('S21 a client may be a member: it masks what it sends', async () => {
+    const topics = new Topics()
+    const { server, client } = memoryPair()
+    topics.topic('a').subscribe(client)
+    const member = join(topics)
+    expect(topics.topic('a').publish('x').sent).toBe(2)
+    topics.topic('a').publish(new Uint8Array(3))
+    expect(await receive(server, 2)).toEqual(['x', 3])
+    expect(await receive(member.client, 2)).toEqual(['x', 3])
+    client.terminate()
+    member.client.terminate()
+  })
 })
