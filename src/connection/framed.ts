@@ -108,7 +108,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       },
       sendError: () => this.#sendError(),
       fail: (code, reason) => this.#fail(code, reason),
-      queueShared: (message) => protocol.sendEncoded(message.frame(unmaskedFrame)),
+      queueShared: (message) => this.#queueShared(message),
     })
     transport.attach({
       onData: (chunk) => this.#onData(chunk),
@@ -321,6 +321,14 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   #pushPart(parts: PartStream, part: Message): void {
     if (part.messageFinished) this.#parts = undefined
     parts.push(part.type === 'BytesMessage' ? part.data.slice() : part.data, part.messageFinished)
+  }
+
+  #queueShared(message: SharedMessage): void {
+    const { data, compress } = message
+    if (this.#protocol.role === 'server') this.#protocol.sendEncoded(message.frame(unmaskedFrame))
+    // A client masks each frame with a key of its own (RFC 6455 §5.3).
+    else if (typeof data === 'string') this.#protocol.sendText(data, true, compress)
+    else this.#protocol.sendBytes(data, true, compress)
   }
 
   #sendPing(payload: Uint8Array): void {

@@ -87,8 +87,7 @@ export class Sender {
 
   sendShared(message: SharedMessage): boolean {
     if (!this.#gate.connected) return false
-    // A client masks each frame with a key of its own (RFC 6455 §5.3).
-    if (this.#turn !== undefined || this.#protocol.role === 'client') {
+    if (this.#turn !== undefined) {
       void this.send(message.data, { compress: message.compress })
       return true
     }

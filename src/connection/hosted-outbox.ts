@@ -1,0 +1,118 @@
+/** What leaves through a hosted socket: whole messages, and the callers that wait for room. */
+import { CloseCode } from '../codec/close-code.ts'
+import type { HostedSocket } from './hosted-socket.ts'
+import type { ResolvedConnectionOptions } from './options.ts'
+import { rejectQuietly } from './rejection.ts'
+import type { MessageSink, SendRoom } from './sender.ts'
+
+const SENT: Promise<boolean> = Promise.resolve(true)
+
+interface Waiting {
+  readonly promise: Promise<boolean>
+  readonly resolve: (sent: boolean) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class HostedOutbox implements MessageSink, SendRoom {
+  readonly #socket: HostedSocket
+  readonly #options: ResolvedConnectionOptions
+  /** Parts of a message whose last part has not come. */
+  #parts: (string | Uint8Array)[] = []
+  #partsSize = 0
+  #waiting: Waiting[] = []
+
+  constructor(socket: HostedSocket, options: ResolvedConnectionOptions) {
+    this.#socket = socket
+    this.#options = options
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount + this.#partsSize
+  }
+
+  get congested(): boolean {
+    return this.#socket.bufferedAmount > this.#options.highWaterMark
+  }
+
+  sendText(text: string, messageFinished: boolean = true, compress?: boolean): void {
+    this.#take(text, messageFinished, compress)
+  }
+
+  sendBytes(payload: Uint8Array, messageFinished: boolean = true, compress?: boolean): void {
+    this.#take(payload, messageFinished, compress)
+  }
+
+  /** A whole message. */
+  sendMessage(data: string | Uint8Array, compress: boolean | undefined): void {
+    this.#socket.send(typeof data === 'string' ? wellFormed(data) : data, compress)
+  }
+
+  commit(): Promise<boolean> {
+    if (!this.congested) return SENT
+    let resolve!: (sent: boolean) => void
+    let reject!: (error: unknown) => void
+    const promise = new Promise<boolean>((settle, fail) => {
+      resolve = settle
+      reject = fail
+    })
+    if (this.#waiting.push({ promise, resolve, reject }) === 1) this.#socket.onceDrained(this.#onDrained)
+    return promise
+  }
+
+  /** The connection has ended: nobody gets room any more. */
+  end(error: Error): void {
+    this.#forgetParts()
+    for (const { promise, reject } of this.#waiting.splice(0)) rejectQuietly(promise, reject, error)
+  }
+
+  readonly #onDrained = (): void => {
+    if (this.#waiting.length === 0) return
+    if (this.congested) this.#socket.onceDrained(this.#onDrained)
+    else for (const { resolve } of this.#waiting.splice(0)) resolve(true)
+  }
+
+  #take(part: string | Uint8Array, messageFinished: boolean, compress: boolean | undefined): void {
+    if (messageFinished && this.#parts.length === 0) {
+      this.sendMessage(part, compress)
+      return
+    }
+    if (this.#parts.length > 0 && typeof this.#parts[0] !== typeof part) {
+      throw new TypeError('All parts of a message must be text, or all binary')
+    }
+    this.#partsSize += part.length
+    if (this.#partsSize > this.#options.maxBufferedAmount) {
+      this.#forgetParts()
+      throw new RangeError(
+        `sendStream: this host has no fragments, and the message is longer than maxBufferedAmount (${this.#options.maxBufferedAmount} bytes)`,
+      )
+    }
+    this.#parts.push(part)
+    if (!messageFinished) return
+    const message = join(this.#parts)
+    this.#forgetParts()
+    this.sendMessage(message, compress)
+  }
+
+  #forgetParts(): void {
+    this.#parts = []
+    this.#partsSize = 0
+  }
+}
+
+function join(parts: readonly (string | Uint8Array)[]): string | Uint8Array {
+  if (typeof parts[0] === 'string') return parts.join('')
+  const pieces = parts as readonly Uint8Array[]
+  const message = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    message.set(piece, at)
+    at += piece.length
+  }
+  return message
+}
+
+/** Not every host replaces lone surrogates, and what it sends then is no UTF-8. */
+function wellFormed(text: string): string {
+  const newer = text as string & { toWellFormed?(): string }
+  return newer.toWellFormed?.() ?? text
+}

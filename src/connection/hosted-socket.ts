@@ -1,0 +1,37 @@
+/**
+ * The hosted socket port: a WebSocket that the host frames, with messages and not bytes on it.
+ *
+ * An implementation never throws: what the host refuses is the end of the connection, told by `onClose`.
+ */
+
+/** Where a hosted socket tells what happens. */
+export interface HostedSocketEvents {
+  /** @param data text, or bytes that own their whole buffer */
+  onMessage(data: string | Uint8Array): void
+  onPing(payload: Uint8Array): void
+  onPong(payload: Uint8Array): void
+  /**
+   * The end. May come while `close` runs.
+   *
+   * @param code as the host tells it; 1006 or 0 without a Close
+   */
+  onClose(code: number, reason: string, wasClean: boolean): void
+}
+
+/** One socket of a host. */
+export interface HostedSocket {
+  /** As in the WHATWG WebSocket interface, live. */
+  readonly readyState: number
+  /** Bytes that were sent and have not left; 0 where the host does not tell. */
+  readonly bufferedAmount: number
+  readonly remoteAddress: string | undefined
+  /** Called once. Nothing that came before is lost. */
+  attach(events: HostedSocketEvents): void
+  send(data: string | Uint8Array, compress: boolean | undefined): void
+  ping(payload: Uint8Array): void
+  close(code: number, reason: string): void
+  /** Drops the connection; where a host cannot, closes it without waiting. */
+  terminate(): void
+  /** Calls back once when some of `bufferedAmount` may have left. */
+  onceDrained(callback: () => void): void
+}

@@ -1,0 +1,251 @@
+/**
+ * A connection over a socket that the host frames: messages in, messages out, and what else the host lets us do.
+ *
+ * The same semantics as `framed.ts`, as far as the host allows; `capabilities` says how far. A host does not stop
+ * reading while nobody receives: an inbox of more than 16 × `inboxBytes` closes with 1013 when another message comes.
+ */
+import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON } from '../codec/close-code.ts'
+import { type CloseInfo, ConnectionClosed, violation, WebSocketError } from '../codec/errors.ts'
+import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
+import type { Clock, TimerHandle } from './clock.ts'
+import { ReadyState, type Sendable, type SendableParts, type SendMessageOptions } from './connection.ts'
+import { HostedOutbox } from './hosted-outbox.ts'
+import type { HostedSocket } from './hosted-socket.ts'
+import { Keepalive } from './keepalive.ts'
+import type { ResolvedConnectionOptions } from './options.ts'
+import { quietRejection } from './rejection.ts'
+import { Sender } from './sender.ts'
+import type { SharedMessage, SharedSender } from './shared-message.ts'
+
+/** What a hosted connection is made of. */
+export interface HostedConnectionInit extends ConnectionInfo {
+  readonly socket: HostedSocket
+  readonly clock: Clock
+  readonly options: ResolvedConnectionOptions
+}
+
+/** Messages are let in up to this multiple of `inboxBytes`. */
+const INBOX_FACTOR = 16
+
+const encoder = new TextEncoder()
+
+/** A connection whose host frames. */
+export class HostedConnection extends BaseConnection implements SharedSender {
+  readonly #socket: HostedSocket
+  readonly #options: ResolvedConnectionOptions
+  readonly #outbox: HostedOutbox
+  readonly #keepalive: Keepalive
+  readonly #sender: Sender
+  /** Our Close, once it was sent: as it went out. */
+  #closing: { readonly code: number; readonly reason: string } | undefined
+  /** Until when the host may take to tell the end. */
+  #deadline: TimerHandle
+
+  constructor(init: HostedConnectionInit) {
+    super(init, init.clock)
+    const { socket, clock, options, capabilities } = init
+    this.#socket = socket
+    this.#options = options
+    this.#outbox = new HostedOutbox(socket, options)
+    this.#keepalive = new Keepalive(
+      clock,
+      {
+        readingPaused: false,
+        sendPing: (payload) => this.#sendPing(payload),
+        readAhead: () => undefined,
+        onDead: () => this.#drop('Ping timeout'),
+        onExpired: (code, reason) => this.#startClosing(code, reason),
+      },
+      capabilities.ping ? options : { ...options, pingInterval: Number.POSITIVE_INFINITY },
+    )
+    const connection = this
+    this.#sender = new Sender(this.#outbox, this.#outbox, this.#keepalive, options, {
+      get connected() {
+        return connection.connected
+      },
+      sendError: () => this.#sendError(),
+      fail: (code, reason) => this.#fail(code, reason),
+      queueShared: ({ data, compress }) => this.#outbox.sendMessage(data, compress),
+    })
+    socket.attach({
+      onMessage: (data) => this.#onMessage(data),
+      onPing: (payload) => this.#onControl(options.onPing, payload),
+      onPong: (payload) => {
+        this.#keepalive.onPong(payload)
+        this.#onControl(options.onPong, payload)
+      },
+      onClose: (code, reason, wasClean) => this.#onClose(code, reason, wasClean),
+    })
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
+  get readyState(): ReadyState {
+    if (this.info !== undefined) return ReadyState.CLOSED
+    return this.#closing === undefined ? (this.#socket.readyState as ReadyState) : ReadyState.CLOSING
+  }
+
+  get bufferedAmount(): number {
+    return this.#outbox.bufferedAmount
+  }
+
+  get latency(): number | undefined {
+    return this.#keepalive.latency
+  }
+
+  send(data: Sendable, options?: SendMessageOptions): Promise<boolean> {
+    return this.#sender.send(data, options)
+  }
+
+  /** A host has no fragments: the parts are joined, within `maxBufferedAmount`, and leave when the last one has come. */
+  sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean> {
+    return this.#sender.sendStream(parts, options)
+  }
+
+  trySend(data: Sendable, options?: SendMessageOptions): boolean {
+    return this.#sender.trySend(data, options)
+  }
+
+  sendShared(message: SharedMessage): boolean {
+    return this.#sender.sendShared(message)
+  }
+
+  ping(payload?: string | Uint8Array): Promise<number> {
+    if (!this.connected) return quietRejection(this.#sendError())
+    if (!this.capabilities.ping) {
+      return quietRejection(new WebSocketError(`ping: the host (${this.mode}) sends no Ping for us`))
+    }
+    return this.#keepalive.ping(typeof payload === 'string' ? encoder.encode(payload) : payload)
+  }
+
+  close(code: number = CloseCode.NORMAL_CLOSURE, reason: string = ''): Promise<CloseInfo> {
+    if (!isWireCloseCode(code))
+      throw new RangeError(`Cannot close with code ${code}: not 1000–1003, 1007–1014 or 3000–4999`)
+    if (encoder.encode(reason).length > MAX_CLOSE_REASON)
+      throw new RangeError(`Close reason must be at most ${MAX_CLOSE_REASON} bytes of UTF-8 (RFC 6455 §5.5.1)`)
+    this.#startClosing(code, reason)
+    return this.closed
+  }
+
+  terminate(): void {
+    this.#drop('')
+  }
+
+  protected beforeWait(): void {}
+
+  protected afterTake(): void {}
+
+  protected streamOpenMessage(): null {
+    return null
+  }
+
+  protected override settle(info: CloseInfo): void {
+    if (this.info !== undefined) return
+    super.settle(info)
+    if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
+    this.#keepalive.end(this.closedError)
+    this.#outbox.end(this.closedError)
+  }
+
+  #onMessage(data: string | Uint8Array): void {
+    if (this.info !== undefined) return
+    this.#keepalive.alive = true
+    this.#keepalive.active = true
+    if (isLongerThan(data, this.#options.maxMessageSize)) {
+      const { closeCode, message } = violation('MESSAGE_TOO_BIG')
+      this.#fail(closeCode, message)
+      return
+    }
+    const isFull = this.inbox.bytes > this.#options.inboxBytes * INBOX_FACTOR
+    // After our own Close it is the peer's that we wait for; messages that find no room are let go.
+    if (!isFull) this.inbox.push(data)
+    else if (this.#closing === undefined) this.#fail(CloseCode.TRY_AGAIN_LATER, 'Messages come faster than they are read')
+  }
+
+  #onControl(hook: ((payload: Uint8Array) => void) | undefined, payload: Uint8Array): void {
+    this.#keepalive.alive = true
+    try {
+      hook?.(payload)
+    } catch (error) {
+      this.#fail(CloseCode.INTERNAL_ERROR, `A ping hook threw: ${String(error)}`)
+    }
+  }
+
+  #sendPing(payload: Uint8Array): void {
+    if (this.connected) this.#socket.ping(payload)
+  }
+
+  #sendError(): ConnectionClosed {
+    if (this.info !== undefined) return this.closedError
+    const { code, reason } = this.#closing ?? { code: CloseCode.ABNORMAL_CLOSURE, reason: '' }
+    return new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
+  }
+
+  #startClosing(code: number, reason: string): void {
+    if (!this.connected) return
+    this.#keepalive.stop()
+    this.#hangUp(code, reason)
+    if (this.info !== undefined || this.#options.closeTimeout === Number.POSITIVE_INFINITY) return
+    this.#deadline = this.clock.setTimeout(() => this.#drop(''), this.#options.closeTimeout)
+  }
+
+  /** Sends our Close. On some hosts that tells the end at once, before this returns. */
+  #hangUp(code: number, reason: string): void {
+    const sent = this.capabilities.closeCodes ? code : applicationCode(code)
+    this.#closing = { code: sent, reason }
+    this.#socket.close(sent, reason)
+  }
+
+  #fail(code: number, reason: string): void {
+    if (this.info !== undefined) return
+    const said = fitting(reason)
+    const isFirst = this.#closing === undefined
+    const sent = this.capabilities.closeCodes ? code : applicationCode(code)
+    this.settle({ code: sent, reason: said, wasClean: false, initiator: 'local' })
+    if (!isFirst) return
+    this.#hangUp(code, said)
+    if (this.#options.closeTimeout === Number.POSITIVE_INFINITY) return
+    this.clock.setTimeout(() => this.#socket.terminate(), this.#options.closeTimeout)
+  }
+
+  #drop(reason: string): void {
+    this.settle({ code: CloseCode.ABNORMAL_CLOSURE, reason, wasClean: false, initiator: 'local' })
+    this.#socket.terminate()
+  }
+
+  #onClose(code: number, reason: string, wasClean: boolean): void {
+    const ours = this.#closing
+    // Deno says 0 where others say 1006.
+    const isBroken = code === CloseCode.ABNORMAL_CLOSURE || code === 0
+    if (isBroken) {
+      const initiator = ours === undefined ? 'transport' : 'local'
+      this.settle({ code: CloseCode.ABNORMAL_CLOSURE, reason: '', wasClean: false, initiator })
+    } else if (ours === undefined) {
+      this.settle({ code, reason, wasClean, initiator: 'remote' })
+    } else {
+      this.settle({ ...ours, wasClean, initiator: 'local' })
+    }
+  }
+}
+
+/**
+ * What a standard `WebSocket`, which sends 1000 and 3000–4999 alone, sends in place of another code: 3000 more, so that
+ * 1001 goes out, and is reported, as 4001.
+ */
+export function applicationCode(code: number): number {
+  return code === CloseCode.NORMAL_CLOSURE || code >= 3000 ? code : code + 3000
+}
+
+/** Whether a message is over a limit in bytes. The length of a text is known from its characters, but for a band. */
+function isLongerThan(data: string | Uint8Array, limit: number): boolean {
+  if (data.length > limit) return true
+  return typeof data === 'string' && data.length * 3 > limit && encoder.encode(data).length > limit
+}
+
+function fitting(reason: string): string {
+  let text = reason
+  while (encoder.encode(text).length > MAX_CLOSE_REASON) text = text.slice(0, -1)
+  return text
+}
