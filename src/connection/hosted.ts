@@ -161,7 +161,8 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     const isFull = this.inbox.bytes > this.#options.inboxBytes * INBOX_FACTOR
     // After our own Close it is the peer's that we wait for; messages that find no room are let go.
     if (!isFull) this.inbox.push(data)
-    else if (this.#closing === undefined) this.#fail(CloseCode.TRY_AGAIN_LATER, 'Messages come faster than they are read')
+    else if (this.#closing === undefined)
+      this.#fail(CloseCode.TRY_AGAIN_LATER, 'Messages come faster than they are read')
   }
 
   #onControl(hook: ((payload: Uint8Array) => void) | undefined, payload: Uint8Array): void {

@@ -1,6 +1,10 @@
 /** WebSocket routes on Hono applications, as flask-sock has them on Flask. */
 import type { Context, Env, Hono, MiddlewareHandler, Schema } from 'hono'
 import type { BlankEnv, MergePath } from 'hono/types'
+import { type BunWebSocketHandler, bunHost, bunWebSocketHandler } from '../runtime/bun.ts'
+import type { Host } from '../runtime/host.ts'
+import { reportUnsupported } from '../runtime/host-limits.ts'
+import { type Fetch, hostedFetch } from '../runtime/hosted-upgrader.ts'
 import { type Topic, Topics } from '../topic/topics.ts'
 import { ConnectionCap } from './connection-cap.ts'
 import {
@@ -40,6 +44,8 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   readonly #topics: Topics
   readonly #mounts: { readonly app: Hono; readonly basePath: string | undefined }[] = []
   readonly #routes: { readonly path: string; readonly middleware: MiddlewareHandler }[] = []
+  /** Every layer of options that was given here, for what is said at the start. */
+  readonly #given: OptionLayer[] = []
   readonly #groups = new Map<unknown, Sock>()
 
   /**
@@ -56,6 +62,7 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   ) {
     this.#topics = topics
     this.#layers = [optionLayer(options as OptionLayer['options'], false)]
+    this.#given.push(...this.#layers)
     if (app !== undefined) this.mount(app)
   }
 
@@ -66,6 +73,10 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   mount<E2 extends E, S extends Schema, B extends string>(app: Hono<E2, S, B>, { basePath }: MountOptions = {}): this {
     const host = app as unknown as Hono
     if (this.#mounts.some((mount) => mount.app === host && mount.basePath === basePath)) return this
+    if (!this.#mounts.some((mount) => mount.app === host)) {
+      // Behind all middleware: on a host that frames for us, upgrading is the last step of an application.
+      host.fetch = hostedFetch(host.fetch as Fetch, (found) => this.#report(found)) as typeof host.fetch
+    }
     this.#mounts.push({ app: host, basePath })
     for (const route of this.#routes) register(host, basePath, route)
     return this
@@ -134,7 +145,9 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   }
 
   #middleware(options: unknown, handler: unknown): MiddlewareHandler {
-    return upgradeRoute([...this.#layers, optionLayer(options as OptionLayer['options'], true)], handler as Handler)
+    const layer = optionLayer(options as OptionLayer['options'], true)
+    this.#given.push(layer)
+    return upgradeRoute([...this.#layers, layer], handler as Handler)
   }
 
   /**
@@ -159,6 +172,20 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
     group.mount(app)
     this.#groups.set(app, group as unknown as Sock)
     return group
+  }
+
+  /**
+   * For `Bun.serve`: `export default { fetch: app.fetch, websocket: sock.websocket }`. No other server needs it.
+   */
+  get websocket(): BunWebSocketHandler {
+    this.#report(bunHost)
+    return bunWebSocketHandler
+  }
+
+  /** Says, once each, which options of this Sock and its routes have no effect on a host. */
+  #report(host: Host): void {
+    for (const { options } of this.#given) if (typeof options !== 'function') reportUnsupported(host, options)
+    for (const group of this.#groups.values()) group.#report(host)
   }
 
   /** The topic of this name; the same for every route and group of this Sock. */

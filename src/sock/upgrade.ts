@@ -4,6 +4,7 @@ import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Connection } from '../connection/connection.ts'
+import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
 import { UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
 import { admit, Places, refuse } from './admission.ts'
 import { ConnectionCap } from './connection-cap.ts'
@@ -68,7 +69,7 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
       const upgrader = findUpgrader(c)
       if (upgrader === undefined) {
         places.release()
-        return refuse(c, 501, NO_ADAPTER)
+        return refuse(c, 501, noAdapter(c.env))
       }
       const handled = deferred()
       const { response, opened } = upgrader.upgrade(c.req.raw, {
@@ -86,12 +87,9 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
   }
 }
 
-const NO_ADAPTER =
-  'No adapter: this server cannot upgrade. Start the application with serve() from fetch-sock/server, or see docs/runtimes.md for Bun.serve, Deno.serve and Cloudflare Workers'
-
 function findUpgrader(c: Context): Upgrader | undefined {
   const env = c.env as { readonly [UPGRADER]?: Upgrader } | undefined
-  return env?.[UPGRADER]
+  return env?.[UPGRADER] ?? hostedUpgrader(c.req.raw)
 }
 
 /**

@@ -68,6 +68,8 @@ sock.route('/wider', { app: blueprint, maxMessageSize: 16 }, echo)
 app.route('/bp/:tenant', blueprint)
 
 // H5, H11: the context for the whole connection.
+/** What each server gives beside a request: ours, Bun.serve, Deno.serve, workerd. */
+const BINDINGS = ['incoming', 'requestIP', 'remoteAddr', 'BOUND']
 app.use('/context/*', async (c, next) => {
   c.set('user', 'ada')
   await next()
@@ -75,7 +77,7 @@ app.use('/context/*', async (c, next) => {
 sock.route('/context/:room/:seat', async (ws, c) => {
   for await (const _ of ws) {
     const { room, seat } = c.req.param()
-    const bound = 'incoming' in (c.env as object)
+    const bound = BINDINGS.some((name) => name in (c.env as object))
     await ws.sendJson([
       room,
       seat,

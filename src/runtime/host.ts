@@ -1,0 +1,60 @@
+/** The host port: a runtime that frames WebSockets itself, from a request that the application has let through. */
+import type { Capabilities } from '../connection/connection.ts'
+import { HostedConnection } from '../connection/hosted.ts'
+import type { HostedSocket } from '../connection/hosted-socket.ts'
+import { hostClock } from './host-clock.ts'
+import type { Acceptance } from './upgrader.ts'
+
+/** One handshake whose 101 has come out of the application. */
+export interface HostedUpgrade {
+  /** As the host gave it. */
+  readonly hostRequest: Request
+  /** What the application holds: readable for the whole connection. */
+  readonly request: Request
+  /** With every header that goes out on the 101, the subprotocol included. */
+  readonly headers: Headers
+  readonly acceptance: Acceptance
+  /** What the host gave beside the request. */
+  readonly env: unknown
+  /** Called with the connection when it is open, or with `null` when it will not be. */
+  opened(connection: HostedConnection | null): void
+}
+
+/** A runtime that frames for us. */
+export interface Host {
+  /** As `Connection.mode`. */
+  readonly mode: string
+  readonly capabilities: Capabilities
+  /** Options that have no effect here, by name. */
+  readonly unsupported: readonly string[]
+  /** A request for the application, when the host's own is not readable after the upgrade. */
+  detach?(request: Request, signal: AbortSignal): Request
+  /** The 101 that travels through the middleware. */
+  announce(): Response
+  /**
+   * Upgrades. Called last, when nothing can change the answer any more.
+   *
+   * @returns what the host wants to be given back
+   * @throws when the host cannot upgrade this request
+   */
+  upgrade(upgrade: HostedUpgrade): Response
+}
+
+/** The connection over a socket of a host. */
+export function openHosted(
+  host: Host,
+  socket: HostedSocket,
+  { request, acceptance }: Pick<HostedUpgrade, 'request' | 'acceptance'>,
+): HostedConnection {
+  return new HostedConnection({
+    socket,
+    clock: hostClock,
+    options: acceptance.options,
+    subprotocol: acceptance.subprotocol ?? '',
+    extensions: '',
+    url: request.url,
+    request,
+    mode: host.mode,
+    capabilities: host.capabilities,
+  })
+}

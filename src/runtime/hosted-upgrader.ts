@@ -1,0 +1,160 @@
+/**
+ * Which host is this, and the last step of its applications.
+ *
+ * A host upgrades in a call, and after it no header can be added and no other answer given. So the call comes when the
+ * whole application has answered: `hostedFetch` is the outermost function, the middleware of a route only says what it
+ * wants. The two find each other by the request.
+ */
+import { isReservedHeader } from '../codec/header.ts'
+import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
+import type { Capabilities, Connection } from '../connection/connection.ts'
+import { bunHost, bunServer } from './bun.ts'
+import { cloudflareHost, isCloudflare } from './cloudflare.ts'
+import { denoHost, isDeno } from './deno.ts'
+import type { Host } from './host.ts'
+import { reportUnsupported } from './host-limits.ts'
+import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
+
+/** What a Fetch server calls. */
+export type Fetch = (request: Request, env?: unknown, context?: unknown) => Response | Promise<Response>
+
+const handshakes = new WeakMap<Request, HostedHandshake>()
+
+/** The upgrader of a request that came through `hostedFetch`. */
+export function hostedUpgrader(request: Request): Upgrader | undefined {
+  return handshakes.get(request)
+}
+
+/** The host of a server that is not ours, by what it gives beside a request. */
+export function hostOf(env: unknown): Host | undefined {
+  if (bunServer(env) !== undefined) return bunHost
+  if (isDeno()) return denoHost
+  return isCloudflare() ? cloudflareHost : undefined
+}
+
+/** Why a request cannot be upgraded, and what to do. */
+export function noAdapter(env: unknown): string {
+  const host = hostOf(env)
+  return host === undefined
+    ? 'No adapter: this server cannot upgrade. Start the application with serve() from fetch-sock/server, or see docs/runtimes.md for Bun.serve, Deno.serve and Cloudflare Workers'
+    : `No adapter: the application that ${host.mode} runs has no Sock of its own, or middleware has replaced the request. Call sock.mount(app) with the outermost application, or start it with serve() from fetch-sock/server`
+}
+
+/**
+ * The fetch function of an application with the upgrade as its last step. A raw server brings its own upgrader; for it,
+ * and for requests that are no upgrade, nothing changes.
+ *
+ * @param onHost called once, with the first request, when there is a host
+ */
+export function hostedFetch(fetch: Fetch, onHost: (host: Host) => void): Fetch {
+  let told = false
+  return (request, env, context) => {
+    const isRaw = typeof env === 'object' && env !== null && UPGRADER in env
+    if (isRaw || (told && !isUpgrade(request))) return fetch(request, env, context)
+    const host = hostOf(env)
+    if (host === undefined || handshakes.has(request)) return fetch(request, env, context)
+    if (!told) {
+      told = true
+      onHost(host)
+    }
+    return isUpgrade(request)
+      ? new HostedHandshake(host, request, env, context).run(fetch)
+      : fetch(request, env, context)
+  }
+}
+
+function isUpgrade(request: Request): boolean {
+  const upgrade = request.headers.get('upgrade')
+  return upgrade !== null && isWebSocketUpgrade([['upgrade', upgrade]])
+}
+
+class HostedHandshake implements Upgrader {
+  readonly mode: string
+  readonly capabilities: Capabilities
+  readonly #host: Host
+  readonly #hostRequest: Request
+  readonly #request: Request
+  readonly #env: unknown
+  readonly #context: unknown
+  readonly #abort = new AbortController()
+  #acceptance: Acceptance | undefined
+  #settle: ((connection: Connection | null) => void) | undefined
+  #decided = false
+
+  constructor(host: Host, request: Request, env: unknown, context: unknown) {
+    this.mode = host.mode
+    this.capabilities = host.capabilities
+    this.#host = host
+    this.#hostRequest = request
+    this.#request = host.detach?.(request, this.#abort.signal) ?? request
+    this.#env = env
+    this.#context = context
+    handshakes.set(this.#request, this)
+  }
+
+  upgrade(_request: Request, acceptance: Acceptance): Upgrade {
+    if (this.#acceptance !== undefined) throw new TypeError('This request has been upgraded already')
+    this.#acceptance = acceptance
+    const opened = new Promise<Connection | null>((resolve) => {
+      this.#settle = resolve
+    })
+    if (this.#decided) this.#settle?.(null)
+    return { response: this.#host.announce(), opened }
+  }
+
+  /** Runs the request through the application, and upgrades when a 101 for it comes out. */
+  async run(fetch: Fetch): Promise<Response> {
+    const leave = (): void => this.#abort.abort()
+    if (this.#request !== this.#hostRequest) this.#hostRequest.signal.addEventListener('abort', leave, { once: true })
+    try {
+      const response = await fetch(this.#request, this.#env, this.#context)
+      const isOurs = response.status === 101 && this.#acceptance !== undefined
+      if (isOurs) return this.#finish(response, this.#acceptance as Acceptance)
+      this.#decide(null)
+      return response
+    } catch (error) {
+      this.#decide(null)
+      throw error
+    }
+  }
+
+  #finish(response: Response, acceptance: Acceptance): Response {
+    const headers = new Headers()
+    for (const [name, value] of response.headers) {
+      if (!isReservedHeader(name) && name !== 'content-length') headers.append(name, value)
+    }
+    if (acceptance.subprotocol !== undefined) headers.set('sec-websocket-protocol', acceptance.subprotocol)
+    reportUnsupported(this.#host, acceptance.options)
+    try {
+      return this.#host.upgrade({
+        hostRequest: this.#hostRequest,
+        request: this.#request,
+        headers,
+        acceptance,
+        env: this.#env,
+        opened: (connection) => this.#onOpened(connection, acceptance),
+      })
+    } catch (error) {
+      this.#decide(null)
+      const why = error instanceof Error ? error.message : String(error)
+      return new Response(`No adapter: ${this.#host.mode} cannot upgrade this request: ${why}\n`, { status: 501 })
+    }
+  }
+
+  #onOpened(connection: Connection | null, { handled }: Acceptance): void {
+    if (connection !== null && !this.#decided) {
+      void connection.closed.then(() => this.#abort.abort())
+      // A Worker ends with its last event; what a handler does after the end is to be waited for.
+      const context = this.#context as { waitUntil?(work: Promise<void>): void } | undefined
+      if (handled !== undefined) context?.waitUntil?.(handled)
+    }
+    this.#decide(connection)
+  }
+
+  #decide(connection: Connection | null): void {
+    if (this.#decided) return
+    this.#decided = true
+    if (connection === null) this.#abort.abort()
+    this.#settle?.(connection)
+  }
+}
