@@ -33,13 +33,14 @@ export function checkHead(incoming: IncomingMessage, headers: HeaderList): void 
 /**
  * The request for the application; it has no body.
  *
+ * @param signal called when somebody asks for `request.signal`: one that is never asked for costs nothing
  * @throws {HandshakeError} 400 for a target or a header that Fetch does not take
  */
-export function fetchRequest(incoming: IncomingMessage, headers: HeaderList, signal: AbortSignal): Request {
-  const init = new Headers()
+export function fetchRequest(incoming: IncomingMessage, headers: HeaderList, signal: () => AbortSignal): Request {
   try {
-    for (const [name, value] of headers) init.append(name, value)
-    return new Request(targetUrl(incoming, headers), { method: incoming.method ?? 'GET', headers: init, signal })
+    const init = { method: incoming.method ?? 'GET', headers: headers as [string, string][] }
+    const request = new Request(targetUrl(incoming, headers), init)
+    return Object.defineProperty(request, 'signal', { get: signal, configurable: true })
   } catch (cause) {
     throw new HandshakeError('Request target or a header is malformed (RFC 9112 §3.2)', { status: 400, cause })
   }
@@ -48,10 +49,9 @@ export function fetchRequest(incoming: IncomingMessage, headers: HeaderList, sig
 /** RFC 9112 §3.2: in origin form the host comes from `Host`; in absolute form the target says it all. */
 function targetUrl(incoming: IncomingMessage, headers: HeaderList): string {
   const target = incoming.url ?? '/'
-  if (/^https?:\/\//i.test(target)) return new URL(target).href
+  if (/^https?:\/\//i.test(target)) return target
   if (!target.startsWith('/')) throw new TypeError('Neither origin form nor absolute form')
-  const scheme = isEncrypted(incoming.socket) ? 'https' : 'http'
-  return new URL(`${scheme}://${headerValues(headers, 'host')[0]}${target}`).href
+  return `${isEncrypted(incoming.socket) ? 'https' : 'http'}://${headerValues(headers, 'host')[0]}${target}`
 }
 
 function refuse(message: string): never {

@@ -54,7 +54,6 @@ export class RawHandshake implements Upgrader {
   readonly #socket: Duplex
   readonly #head: Uint8Array
   readonly #headers: HeaderList
-  readonly #abort = new AbortController()
   /** Bytes that others had written to the socket when it came here. */
   readonly #writtenBefore: number
   #deadline: TimerHandle
@@ -65,6 +64,9 @@ export class RawHandshake implements Upgrader {
   #acceptance: Acceptance | undefined
   #request: Request | undefined
   #settle: ((connection: Connection | null) => void) | undefined
+  #abort: AbortController | undefined
+  /** Whether the peer has gone, or waited too long. */
+  #aborted = false
 
   /** Call it in the 'upgrade' event itself: there the socket has lost its 'error' listener. */
   constructor(host: RawHost, incoming: IncomingMessage, socket: Duplex, head: Uint8Array) {
@@ -114,7 +116,7 @@ export class RawHandshake implements Upgrader {
   async #respond(): Promise<void> {
     const { app, live } = this.#host
     if (live.draining) return this.#decline(shuttingDown())
-    const request = fetchRequest(this.#incoming, this.#headers, this.#abort.signal)
+    const request = fetchRequest(this.#incoming, this.#headers, () => this.#signal())
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
     const response = await app.fetch(request, env)
     if (this.#decided) await response.body?.cancel()
@@ -198,7 +200,7 @@ export class RawHandshake implements Upgrader {
   }
 
   #onDeadline(): void {
-    this.#abort.abort()
+    this.#cancel()
     if ((this.#socket as { _httpMessage?: unknown })._httpMessage) this.destroy()
     else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
   }
@@ -211,9 +213,21 @@ export class RawHandshake implements Upgrader {
     this.#settle?.(null)
   }
 
+  /** `Request.signal`. */
+  #signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#aborted) this.#abort.abort()
+    return this.#abort.signal
+  }
+
+  #cancel(): void {
+    this.#aborted = true
+    this.#abort?.abort()
+  }
+
   #onClose(): void {
     this.#release()
-    this.#abort.abort()
+    this.#cancel()
   }
 
   /** Whether another 'upgrade' listener reads from the socket, or has answered. */
