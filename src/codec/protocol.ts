@@ -118,6 +118,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
   *[Symbol.iterator](): Generator<ProtocolEvent, void, undefined> {
     for (let event = this.nextEvent(); event !== null; event = this.nextEvent()) yield event
   }
+
   /**
    * Parses on to the next event.
    *
@@ -195,8 +196,9 @@ export class Protocol implements Iterable<ProtocolEvent> {
     else this.#transform(opcode, bytes, messageFinished, compress)
   }
 
-  /** Queues a whole message that was encoded once for many connections. */
+  /** Queues a whole message that was encoded once for many connections; a server's, since a client masks each frame. */
   sendEncoded(frame: Uint8Array): void {
+    if (this.role === 'client') throw new LocalProtocolError('Cannot send a frame without a mask', 'RFC 6455 §5.1')
     this.#step('sendMessage')
     if (this.#sending !== Opcode.CONTINUATION) {
       throw new LocalProtocolError('Cannot send a message inside another one', 'RFC 6455 §5.4')

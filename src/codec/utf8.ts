@@ -74,11 +74,6 @@ export class Utf8Decoder {
     return this.#decode(bytes, start, end, last)
   }
 
-  /** Forgets an unfinished text. */
-  reset(): void {
-    this.#carried = 0
-  }
-
   #decode(bytes: StringBuffer, start: number, end: number, last: boolean): string | undefined {
     let at = start
     let text = ''

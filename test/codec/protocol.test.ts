@@ -1,0 +1,498 @@
+/** What a connection asks of the protocol beside events: what is pending, shared frames, limits that change, a deferred end. */
+import { describe, expect, test } from 'bun:test'
+import { ConnectionClosed, ProtocolError, VIOLATIONS, type Violation, violation } from '../../src/codec/errors.ts'
+import { type ProtocolEvent, type Role, response } from '../../src/codec/event.ts'
+import type { Extension } from '../../src/codec/extension.ts'
+import { encodeFrame, giveBack, LARGE_PAYLOAD } from '../../src/codec/frame-encoder.ts'
+import { MessageAssembler } from '../../src/codec/message-assembler.ts'
+import { Protocol } from '../../src/codec/protocol.ts'
+import { VECTORS } from './vectors.ts'
+import { bytesOf, hexOf, join, mask, rawFrames } from './wire-notation.ts'
+
+const TEXT = 1
+const BINARY = 2
+
+function client(...frames: string[]): Protocol {
+  const protocol = new Protocol({ role: 'client' })
+  for (const frame of frames) protocol.receiveData(bytesOf(frame))
+  return protocol
+}
+
+describe('what is pending', () => {
+  test('P15 hasBytes is true while there is something to look at', () => {
+    const protocol = client('81 01 "a" 81')
+    expect(protocol.hasBytes).toBe(true)
+    expect(protocol.nextEvent()).toMatchObject({ data: 'a' })
+    expect(protocol.hasBytes).toBe(true)
+    expect(protocol.nextEvent()).toBeNull()
+    expect(protocol.hasBytes).toBe(false)
+    protocol.receiveData(new Uint8Array(0))
+    expect(protocol.hasBytes).toBe(false)
+  })
+
+  test('P15 frameRemaining tells what was announced and has not come', () => {
+    const protocol = client('82 05 0102')
+    expect(protocol.frameRemaining).toBe(0)
+    expect(protocol.nextEvent()).toMatchObject({ frameFinished: false, messageFinished: false })
+    expect(protocol.frameRemaining).toBe(3)
+    protocol.receiveData(bytesOf('0304'))
+    expect(protocol.nextEvent()).toMatchObject({ frameFinished: false, messageFinished: false })
+    expect(protocol.frameRemaining).toBe(1)
+    protocol.receiveData(bytesOf('05 82 05'))
+    expect(protocol.nextEvent()).toMatchObject({ frameFinished: true, messageFinished: true })
+    expect(protocol.frameRemaining).toBe(0)
+    expect(protocol.nextEvent()).toBeNull()
+    expect(protocol.frameRemaining).toBe(5)
+  })
+
+  test('P15 receivingMessage is true from the first header of a message to its end', () => {
+    const protocol = client('89 00 01 02')
+    const seen = [protocol.receivingMessage]
+    for (const more of ['', '61', '62', '89 00', '80 00', '']) {
+      protocol.receiveData(bytesOf(more))
+      while (protocol.nextEvent() !== null);
+      seen.push(protocol.receivingMessage)
+    }
+    expect(seen).toEqual([false, true, true, true, true, false, false])
+  })
+
+  test('P15 each part tells whether its frame and its message ended', () => {
+    const protocol = client('01 03 "ab"')
+    const parts = [...protocol]
+    for (const more of ['"c" 00 01', '"d" 00 00', '80 02 "e"', '"f"'])
+      parts.push(...protocol.receiveData(bytesOf(more)))
+    expect(parts.map((part) => 'data' in part && [part.data, part.frameFinished, part.messageFinished])).toEqual([
+      ['ab', false, false],
+      ['c', true, false],
+      ['d', true, false],
+      ['', true, false],
+      ['e', false, false],
+      ['f', true, true],
+    ])
+  })
+})
+
+describe('a deferred end', () => {
+  test('P5 a Close is kept until it is asked for, and the state with it', () => {
+    const protocol = client('81 01 "a" 88 02 03e8')
+    expect(protocol.nextEvent(true)).toMatchObject({ data: 'a' })
+    expect(protocol.endPending).toBe(false)
+    expect(protocol.nextEvent(true)).toBeNull()
+    expect([protocol.endPending, protocol.state]).toEqual([true, 'OPEN'])
+    expect(hexOf(protocol.send({ type: 'Ping' }))).toMatch(/^8980/)
+    expect(protocol.nextEvent(true)).toBeNull()
+    expect(protocol.nextEvent()).toMatchObject({ code: 1000 })
+    expect([protocol.endPending, protocol.state]).toEqual([false, 'REMOTE_CLOSING'])
+    expect(protocol.nextEvent()).toBeNull()
+  })
+
+  test('P6 a violation is kept until it is asked for, and thrown once', () => {
+    const protocol = client('81 01 "a" 83 00')
+    expect(protocol.nextEvent(true)).toMatchObject({ data: 'a' })
+    expect(protocol.nextEvent(true)).toBeNull()
+    expect([protocol.endPending, protocol.state]).toEqual([true, 'OPEN'])
+    expect(() => protocol.nextEvent()).toThrow('reserved opcode')
+    expect([protocol.endPending, protocol.state]).toEqual([false, 'FAILED'])
+    expect(protocol.nextEvent()).toBeNull()
+  })
+
+  test('P5 bytes behind a kept end are dropped', () => {
+    const protocol = client('88 00')
+    expect(protocol.nextEvent(true)).toBeNull()
+    protocol.receiveData(bytesOf('81 01 "b"'))
+    expect(protocol.hasBytes).toBe(false)
+    expect([...protocol].map(({ type }) => type)).toEqual(['CloseConnection'])
+  })
+
+  test('P5 our own Close may go out in front of a kept one', () => {
+    const protocol = client('88 02 03e9')
+    expect(protocol.nextEvent(true)).toBeNull()
+    protocol.send({ type: 'CloseConnection', code: 1000 })
+    expect(protocol.state).toBe('LOCAL_CLOSING')
+    expect(protocol.nextEvent()).toMatchObject({ code: 1001 })
+    expect(protocol.state).toBe('CLOSED')
+  })
+
+  test('P19 the end of the transport comes after a kept Close', () => {
+    const protocol = client('88 02 03e9')
+    expect(protocol.nextEvent(true)).toBeNull()
+    protocol.receiveData(null)
+    expect(protocol.nextEvent()).toMatchObject({ code: 1001 })
+    expect(protocol.nextEvent()).toBeNull()
+    expect(protocol.state).toBe('CLOSED')
+  })
+})
+
+describe('limits', () => {
+  test('S11 the limit on messages can be lifted and restored between frames', () => {
+    const protocol = new Protocol({ role: 'client', maxMessageSize: 3 })
+    expect(protocol.maxMessageSize).toBe(3)
+    protocol.maxMessageSize = 5
+    expect([...protocol.receiveData(bytesOf('81 05 "Hello"'))]).toMatchObject([{ data: 'Hello' }])
+    protocol.maxMessageSize = 3
+    expect(() => [...protocol.receiveData(bytesOf('81 05 "Hello"'))]).toThrow('maxMessageSize')
+  })
+
+  test('S11 a message is 1 MiB and 131,072 fragments at most by default', () => {
+    expect(new Protocol({ role: 'client' }).maxMessageSize).toBe(1_048_576)
+    const protocol = client(`02 00 ${'0000'.repeat(131_071)}`)
+    expect([...protocol]).toHaveLength(131_072)
+    expect(() => [...protocol.receiveData(bytesOf('80 00'))]).toThrow('maxFragments')
+  })
+
+  test('S11 a limit that is lowered inside a message holds for the rest of it', () => {
+    const protocol = client('01 04 "abcd"')
+    expect([...protocol]).toHaveLength(1)
+    protocol.maxMessageSize = 5
+    expect(() => [...protocol.receiveData(bytesOf('80 02'))]).toThrow('maxMessageSize')
+  })
+
+  test('S11 a limit that is lowered inside a frame holds for its next piece', () => {
+    const protocol = client('82 06 0102')
+    expect([...protocol]).toHaveLength(1)
+    protocol.maxMessageSize = 4
+    expect([...protocol.receiveData(bytesOf('0304'))]).toHaveLength(1)
+    expect(() => [...protocol.receiveData(bytesOf('05'))]).toThrow('maxMessageSize')
+  })
+})
+
+describe('frames for many connections', () => {
+  test.each([0, 5, 125, 126, LARGE_PAYLOAD - 4, LARGE_PAYLOAD, 65_536])(
+    'P18 a frame of %d bytes is written as it is',
+    (size) => {
+      const payload = new Uint8Array(size).fill(7)
+      const frame = encodeFrame(BINARY, payload, true, 0)
+      const wanted = hexOf(new Protocol({ role: 'server' }).send({ type: 'BytesMessage', data: payload }))
+      expect(hexOf(frame)).toBe(wanted)
+      const protocol = new Protocol({ role: 'server' })
+      protocol.sendText('before')
+      protocol.sendEncoded(frame)
+      protocol.sendEncoded(frame)
+      protocol.sendText('after')
+      expect(protocol.output.pending).toBe(8 + 7 + 2 * frame.length)
+      expect(hexOf(join(protocol.output.take()))).toBe(
+        hexOf(join([bytesOf('81 06 "before"'), frame, frame, bytesOf('81 05 "after"')])),
+      )
+      expect(protocol.output.pending).toBe(0)
+    },
+  )
+
+  test('P18 text and flags are encoded too', () => {
+    expect(hexOf(encodeFrame(TEXT, 'é', false, 0x40))).toBe('4102c3a9')
+  })
+
+  test('P18 frames that were published in a row leave as one piece', () => {
+    const frames = ['a', 'b', 'c'].map((text) => encodeFrame(TEXT, text, true, 0))
+    const protocol = new Protocol({ role: 'server' })
+    for (const frame of frames) protocol.sendEncoded(frame)
+    expect(hexOf(protocol.output.takeRange() ?? new Uint8Array())).toBe(hexOf(join(frames)))
+    protocol.sendEncoded(frames[2] as Uint8Array)
+    protocol.sendEncoded(frames[0] as Uint8Array)
+    expect(hexOf(join(protocol.output.take()))).toBe('810163810161')
+  })
+
+  test('P18 many published frames keep their bytes', () => {
+    const texts = Array.from({ length: 4_000 }, (_, i) => String(i).repeat(30))
+    const frames = texts.map((text) => encodeFrame(TEXT, text, true, 0))
+    for (const [i, text] of texts.entries())
+      expect(hexOf(rawFrames(frames[i] as Uint8Array)[0]?.payload ?? new Uint8Array())).toBe(
+        hexOf(bytesOf(`"${text}"`)),
+      )
+  })
+
+  test('P18 none is sent inside a message, by a client, or after a Close', () => {
+    const frame = encodeFrame(TEXT, 'a', true, 0)
+    const open = new Protocol({ role: 'server' })
+    open.sendText('b', false)
+    expect(() => open.sendEncoded(frame)).toThrow('inside another')
+    expect(() => new Protocol({ role: 'client' }).sendEncoded(frame)).toThrow('without a mask')
+    const closing = new Protocol({ role: 'server' })
+    closing.sendClose(1000)
+    expect(() => closing.sendEncoded(frame)).toThrow('LOCAL_CLOSING')
+    for (const protocol of [open, closing]) expect(protocol.output.pending).toBeLessThan(5)
+  })
+})
+
+describe('what is taken', () => {
+  test('P18 a batch of small frames is one range', () => {
+    const protocol = new Protocol({ role: 'server' })
+    expect(protocol.output.takeRange()).toHaveLength(0)
+    protocol.sendText('a')
+    protocol.sendBytes(Uint8Array.of(1))
+    expect(protocol.output.pending).toBe(6)
+    expect(hexOf(protocol.output.takeRange() ?? new Uint8Array())).toBe('810161820101')
+    expect(protocol.output.pending).toBe(0)
+    expect(protocol.output.take()).toEqual([])
+  })
+
+  test('P18 a large payload of a server is passed on where it lies', () => {
+    const protocol = new Protocol({ role: 'server' })
+    const data = new Uint8Array(LARGE_PAYLOAD)
+    protocol.sendText('a')
+    protocol.sendBytes(data)
+    expect(protocol.output.takeRange()).toBeUndefined()
+    const pieces = protocol.output.take()
+    expect(pieces).toHaveLength(2)
+    expect(pieces[1]).toBe(data)
+  })
+
+  test('P18 two connections that write by turns keep their own bytes', () => {
+    const [a, b] = [new Protocol({ role: 'server' }), new Protocol({ role: 'server' })]
+    for (const text of ['1', '2', '3']) {
+      a.sendText(`a${text}`)
+      b.sendText(`b${text}`)
+    }
+    const textsOf = (protocol: Protocol): string[] =>
+      rawFrames(join(protocol.output.take())).map(({ payload }) => new TextDecoder().decode(payload))
+    expect(textsOf(a)).toEqual(['a1', 'a2', 'a3'])
+    expect(textsOf(b)).toEqual(['b1', 'b2', 'b3'])
+  })
+
+  test('P18 memory that was given back is written again, and only when nobody wrote behind it', () => {
+    const [a, b] = [new Protocol({ role: 'server' }), new Protocol({ role: 'server' })]
+    const take = (protocol: Protocol, text: string): Uint8Array => {
+      protocol.sendText(text)
+      return protocol.output.takeRange() as Uint8Array
+    }
+    const first = take(a, 'first')
+    giveBack(first)
+    const second = take(a, 'again')
+    expect(second.byteOffset).toBe(first.byteOffset)
+    expect(hexOf(first)).toBe(hexOf(second))
+    const kept = take(b, 'other')
+    giveBack(second)
+    const third = take(a, 'third')
+    expect(third.byteOffset).toBe(kept.byteOffset + kept.length)
+    expect(hexOf(kept)).toBe(hexOf(bytesOf('81 05 "other"')))
+    giveBack(Uint8Array.from(third))
+    expect(take(a, 'x').byteOffset).toBe(third.byteOffset + third.length)
+  })
+
+  test('P18 the shared memory is left when it is full, and nothing is lost', () => {
+    for (const role of ['server', 'client'] as const) {
+      const protocol = new Protocol({ role })
+      const texts = Array.from({ length: 300 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(1_000 + i))
+      for (const text of texts) protocol.sendText(text)
+      const pieces = protocol.output.take()
+      expect(pieces.length).toBeGreaterThan(1)
+      expect(rawFrames(join(pieces)).map(({ payload }) => new TextDecoder().decode(payload))).toEqual(texts)
+    }
+  })
+})
+
+describe('joining parts', () => {
+  const part = (data: string, messageFinished = false): ProtocolEvent & { type: 'TextMessage' } => ({
+    type: 'TextMessage',
+    data,
+    frameFinished: true,
+    messageFinished,
+  })
+  const piece = (notation: string, messageFinished = false): ProtocolEvent & { type: 'BytesMessage' } => ({
+    type: 'BytesMessage',
+    data: bytesOf(notation),
+    frameFinished: true,
+    messageFinished,
+  })
+
+  test('P15 what has been joined so far can be taken out', () => {
+    const assembler = new MessageAssembler()
+    assembler.push(part('ab'))
+    assembler.push(part('cd'))
+    expect([assembler.open, assembler.size]).toEqual([true, 4])
+    expect(assembler.take()).toBe('abcd')
+    expect([assembler.open, assembler.size]).toEqual([false, 0])
+    assembler.push(piece('01*1500'))
+    assembler.push(piece('02*1500'))
+    expect(hexOf(assembler.take() as Uint8Array)).toBe(hexOf(bytesOf('01*1500 02*1500')))
+    expect(assembler.push(part('ef', true))).toBe('ef')
+  })
+
+  test('P15 the limit counts every part', () => {
+    const assembler = new MessageAssembler(4)
+    assembler.push(part('abc'))
+    expect(assembler.push(part('d', true))).toBe('abcd')
+    assembler.push(piece('010203'))
+    expect(() => assembler.push(piece('0405'))).toThrow('maxMessageSize')
+    expect(() => new MessageAssembler(4).push(part('abcde', true))).toThrow('maxMessageSize')
+  })
+
+  test('P15 a message of many tiny parts is joined, and holds little more than itself', () => {
+    const assembler = new MessageAssembler()
+    const before = process.memoryUsage().arrayBuffers
+    for (let i = 0; i < 99_999; i++) assembler.push(piece('07'))
+    const joined = assembler.push(piece('07', true)) as Uint8Array
+    expect([joined.length, joined.buffer.byteLength]).toEqual([100_000, 100_000])
+    expect(joined.every((byte) => byte === 7)).toBe(true)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 2 ** 20)
+  })
+
+  test('P15 a message of one frame in pieces is set aside once, at its size', () => {
+    const assembler = new MessageAssembler()
+    assembler.push(piece('01*10'), 20)
+    assembler.push(piece('02*15'), 5)
+    const joined = assembler.push(piece('03*5', true), 0) as Uint8Array
+    expect(hexOf(joined)).toBe(hexOf(bytesOf('01*10 02*15 03*5')))
+    expect(joined.buffer.byteLength).toBe(30)
+  })
+
+  test('P15 an announced size is believed up to 1 MiB', () => {
+    const assembler = new MessageAssembler()
+    const before = process.memoryUsage().arrayBuffers
+    const assemblers = Array.from({ length: 20 }, () => new MessageAssembler())
+    for (const each of assemblers) each.push(piece('01'), 2 ** 40)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * 2 ** 20)
+    assembler.push(piece('01'), 3)
+    expect(hexOf(assembler.push(piece('020304', true)) as Uint8Array)).toBe('01020304')
+  })
+})
+
+describe('errors', () => {
+  test('P6 every violation has a row in the table of vectors, or belongs to an extension', () => {
+    const proved = new Set(VECTORS.map(({ fails }) => fails))
+    const missing = (Object.keys(VIOLATIONS) as Violation[]).filter((name) => !proved.has(name))
+    expect(missing).toEqual(['EXTENSION_REFUSED'])
+  })
+
+  test('P6 every violation names its close code and its section, and fits into a Close', () => {
+    for (const [name, [closeCode, section]] of Object.entries(VIOLATIONS)) {
+      const error = violation(name as Violation)
+      expect(error).toBeInstanceOf(ProtocolError)
+      expect([error.name, error.violation, error.closeCode, error.section]).toEqual([
+        'ProtocolError',
+        name,
+        closeCode,
+        section,
+      ])
+      const protocol = new Protocol({ role: 'server' })
+      const [frame] = rawFrames(protocol.send(error.eventHint))
+      expect(hexOf(frame?.payload ?? new Uint8Array())).toBe(
+        hexOf(join([Uint8Array.of(closeCode >> 8, closeCode & 0xff), bytesOf(`"${error.message}"`)])),
+      )
+    }
+  })
+
+  test('P6 a violation may be detailed', () => {
+    expect(violation('CLOSE_CODE_INVALID', ' 1004').message).toBe('Peer sent a Close code that may not be sent 1004')
+    expect(() => [...client('88 02 03ec')]).toThrow('may not be sent 1004')
+    expect(() => [...client('8b 00')]).toThrow('reserved opcode 0xb')
+  })
+
+  test('S19 ConnectionClosed says how it ended, and whose it was', () => {
+    const connection = {}
+    const error = new ConnectionClosed({ code: 1001, reason: 'bye', wasClean: true, initiator: 'remote' }, connection)
+    expect([error.code, error.reason, error.wasClean, error.initiator]).toEqual([1001, 'bye', true, 'remote'])
+    expect(error.message).toBe('Connection closed: 1001 "bye"')
+    const bare = new ConnectionClosed({ code: 1006, reason: '', wasClean: false, initiator: 'transport' })
+    expect(bare.message).toBe('Connection closed: 1006')
+  })
+
+  test('P4 the answer to a Ping is a Pong with its payload, to a Close the same Close', () => {
+    expect(response({ type: 'Ping', payload: Uint8Array.of(1) })).toEqual({ type: 'Pong', payload: Uint8Array.of(1) })
+    const close = { type: 'CloseConnection', code: 1000, reason: 'r' } as const
+    expect(response(close)).toEqual(close)
+  })
+})
+
+describe('extensions', () => {
+  /** Owns RSV2 of frames, and adds a byte at the end of each frame and takes it off again. */
+  function marker(
+    calls: string[],
+    name: string,
+    refuse: Partial<Record<'header' | 'payload' | 'complete', true>> = {},
+  ): Extension {
+    return {
+      name,
+      rsv: 0x20,
+      enabled: true,
+      offer: () => [],
+      accept: () => null,
+      finalize: () => false,
+      start: (role: Role, maxMessageSize: number) => void calls.push(`${name} start ${role} ${maxMessageSize}`),
+      inboundHeader: ({ opcode, fin, rsv, length }) => {
+        calls.push(`${name} header ${opcode} ${fin} ${rsv} ${length}`)
+        return refuse.header ? 'EXTENSION_REFUSED' : rsv & 0x20
+      },
+      inboundPayload: (data) => {
+        calls.push(`${name} payload ${hexOf(data)}`)
+        return refuse.payload ? 'EXTENSION_REFUSED' : data.map((byte) => byte + 1)
+      },
+      inboundComplete: (fin) => {
+        calls.push(`${name} complete ${fin}`)
+        return refuse.complete ? 'EXTENSION_REFUSED' : fin ? Uint8Array.of(name.charCodeAt(0)) : new Uint8Array(0)
+      },
+      outbound: (_opcode, payload, fin, compress) => {
+        calls.push(`${name} outbound ${hexOf(payload)} ${fin} ${compress}`)
+        return { rsv: 0x20, payload: payload.map((byte) => byte - 1) }
+      },
+      dispose: () => void calls.push(`${name} dispose`),
+    }
+  }
+
+  test('P11 inbound hooks run in the order of the list, outbound in reverse', () => {
+    const calls: string[] = []
+    const protocol = new Protocol({
+      role: 'client',
+      extensions: [marker(calls, 'x'), marker(calls, 'y')],
+      maxMessageSize: 99,
+    })
+    expect([...protocol.receiveData(bytesOf('a2 02 0102'))]).toEqual([
+      // What `x` adds at the end goes through `y`.
+      { type: 'BytesMessage', data: Uint8Array.of(3, 4, 0x79, 0x79), frameFinished: true, messageFinished: true },
+    ])
+    expect(calls).toEqual([
+      'x start client 99',
+      'y start client 99',
+      'x header 2 true 32 2',
+      'y header 2 true 32 2',
+      'x payload 0102',
+      'y payload 0203',
+      'x complete true',
+      'y payload 78',
+      'y complete true',
+    ])
+    calls.length = 0
+    const [frame] = rawFrames(protocol.send({ type: 'BytesMessage', data: Uint8Array.of(9), compress: true }))
+    expect([frame?.rsv, hexOf(frame?.payload ?? new Uint8Array())]).toEqual([0x20, '07'])
+    expect(calls).toEqual(['y outbound 09 true true', 'x outbound 08 true true'])
+  })
+
+  test('P11 a violation that a hook returns fails the connection', () => {
+    for (const [refuse, frame] of [
+      [{ header: true }, '82 01'],
+      [{ payload: true }, '82 02 01'],
+      [{ complete: true }, '82 01 01'],
+    ] as const) {
+      const calls: string[] = []
+      const protocol = new Protocol({ role: 'client', extensions: [marker(calls, 'x', refuse)] })
+      expect(() => [...protocol.receiveData(bytesOf(frame))]).toThrow('a negotiated extension refuses')
+      expect(protocol.state).toBe('FAILED')
+      expect(calls.at(-1)).toBe('x dispose')
+    }
+  })
+
+  test('P11 control frames pass by the payload hooks, and a bit that is not owned fails them', () => {
+    const calls: string[] = []
+    const protocol = new Protocol({ role: 'client', extensions: [marker(calls, 'x')] })
+    expect([...protocol.receiveData(bytesOf('89 01 05'))]).toEqual([{ type: 'Ping', payload: Uint8Array.of(5) }])
+    expect(calls).toEqual(['x start client 1048576', 'x header 9 true 0 1'])
+    expect(hexOf(rawFrames(protocol.send({ type: 'Pong' }))[0]?.unmasked ?? new Uint8Array())).toBe('8a00')
+    expect(() => [...protocol.receiveData(bytesOf('c2 00'))]).toThrow('reserved bit')
+  })
+
+  test('P11 an extension that was not negotiated is never called', () => {
+    const calls: string[] = []
+    const off = { ...marker(calls, 'x'), enabled: false }
+    const protocol = new Protocol({ role: 'client', extensions: [off] })
+    expect([...protocol.receiveData(bytesOf('82 01 01'))]).toHaveLength(1)
+    expect(protocol.extensions).toEqual([])
+    expect(calls).toEqual([])
+  })
+
+  test('P11 extensions let go when the connection has closed', () => {
+    const calls: string[] = []
+    const protocol = new Protocol({ role: 'server', extensions: [marker(calls, 'x')] })
+    protocol.receiveData(mask(bytesOf('88 00')))
+    expect([...protocol]).toHaveLength(1)
+    expect(calls.at(-1)).toBe('x dispose')
+  })
+})
