@@ -7,6 +7,25 @@ export type RawMode = 'node' | 'bun' | 'deno'
 /** The runtime that this process runs on. */
 export const RAW_MODE: RawMode = 'Bun' in globalThis ? 'bun' : 'Deno' in globalThis ? 'deno' : 'node'
 
+/** The first versions whose `node:http` gives upgraded sockets that work. */
+const FIRST: Readonly<Record<RawMode, readonly [major: number, minor: number]>> = {
+  node: [20, 0],
+  bun: [1, 4],
+  deno: [2, 8],
+}
+
+/**
+ * Refuses a runtime on which an upgraded socket would take bytes and send none.
+ *
+ * @throws {Error} naming the version that is needed
+ */
+export function assertSupported(mode: RawMode = RAW_MODE, version: string = process.versions[mode] ?? ''): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [firstMajor, firstMinor] = FIRST[mode]
+  if (major > firstMajor || (major === firstMajor && minor >= firstMinor)) return
+  throw new Error(`fetch-sock/server needs ${mode} ${firstMajor}.${firstMinor} or later; this is ${version}`)
+}
+
 /** Whether `pause` stops a socket from reading. On Deno, TLS sockets go on. */
 export function isPausable(socket: Duplex): boolean {
   return RAW_MODE !== 'deno' || !isEncrypted(socket)

@@ -7,7 +7,7 @@ import { getRequestListener } from '@hono/node-server'
 import { hasToken } from '../codec/header.ts'
 import { DRAIN_DEADLINE, type DrainOptions, type DrainReport, LiveConnections } from './live-connections.ts'
 import { nodeClock } from './node-clock.ts'
-import { RAW_MODE } from './raw-mode.ts'
+import { assertSupported, RAW_MODE } from './raw-mode.ts'
 import { type App, type RawBindings, RawHandshake, type RawHost } from './raw-upgrader.ts'
 import {
   type AttachOptions,
@@ -93,6 +93,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
  */
 export function attach(server: HttpServer | HttpsServer, app: App, options: AttachOptions = {}): Attachment {
   checkAttachOptions(options)
+  assertSupported()
   const live = new LiveConnections(nodeClock)
   const host: RawHost = {
     app,

@@ -115,6 +115,31 @@ for (const runtime of RUNTIMES) {
       if (text.includes(SWITCHING)) expect(text).toContain('slow page')
     })
 
+    test('R31 the same behind a response that is larger than every buffer', async () => {
+      using client = await open()
+      client.socket.pause()
+      client.send(request('/big') + request('/ws', UPGRADE) + frame('overtaken'))
+      await stateWhen(server.url, ({ requests }) => (requests['/big'] ?? 0) > (before.requests['/big'] ?? 0))
+      client.socket.resume()
+      const text = await Promise.race([client.untilEnd(), client.until(serverFrame('overtaken'))])
+      expect(text.indexOf('x'.repeat(1000))).toBeGreaterThan(0)
+      if (runtime !== 'bun') expect(text).toContain(SWITCHING)
+      if (text.includes(SWITCHING)) {
+        expect(text.indexOf(SWITCHING)).toBeGreaterThan(text.lastIndexOf('x'.repeat(1000)))
+        expect(text.match(/x{1000}/g)?.length).toBeGreaterThan(2990)
+      }
+    })
+
+    test('H17 plain HTTP: a page, a body, a status without one', async () => {
+      const page = await fetch(`${server.url}/page?a=1`)
+      expect(page.headers.get('x-page')).toBe('yes')
+      expect(await page.text()).toBe(`page ${server.url}/page?a=1`)
+      const posted = await fetch(`${server.url}/page`, { method: 'POST', body: 'x'.repeat(100_000) })
+      expect(await posted.text()).toBe(`posted ${'x'.repeat(100_000)}`)
+      expect((await fetch(`${server.url}/missing`, { method: 'HEAD' })).status).toBe(404)
+      expect(await (await fetch(`${server.url}/stream`)).text()).toBe('part 1;part 2;part 3;')
+    })
+
     test('R21 Upgrade: h2c on a plain GET gets the normal response', async () => {
       using client = await open()
       client.send(
