@@ -382,8 +382,10 @@ describe('errors', () => {
     const error = new ConnectionClosed({ code: 1001, reason: 'bye', wasClean: true, initiator: 'remote' }, connection)
     expect([error.code, error.reason, error.wasClean, error.initiator]).toEqual([1001, 'bye', true, 'remote'])
     expect(error.message).toBe('Connection closed: 1001 "bye"')
+    expect(error.connection).toBe(connection)
     const bare = new ConnectionClosed({ code: 1006, reason: '', wasClean: false, initiator: 'transport' })
     expect(bare.message).toBe('Connection closed: 1006')
+    expect(bare.connection).toBeUndefined()
   })
 
   test('P4 the answer to a Ping is a Pong with its payload, to a Close the same Close', () => {
