@@ -126,7 +126,13 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
   /** Sends only if that needs no waiting. @returns whether it was sent; never throws for a closed connection */
   trySend(data: Out, options?: SendMessageOptions): boolean
 
-  /** Sends a Ping (at most 125 bytes). @returns milliseconds until its Pong came */
+  /**
+   * Sends a Ping.
+   *
+   * @returns milliseconds until its Pong came
+   * @throws {RangeError} at the call, for a payload of more than 125 bytes
+   * @throws {ConnectionClosed} after the connection has ended, or when it ends before the Pong
+   */
   ping(payload?: string | Uint8Array): Promise<number>
 
   /**

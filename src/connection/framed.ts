@@ -75,6 +75,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   #overfull = false
   #paused = false
   #readAhead = 0
+  /** Payload of the Ping to answer when the peer has read what is on its way to it. */
+  #owedPong: Uint8Array | undefined
   /** Our Close, once it was sent. */
   #closing: { readonly code: number; readonly reason: string } | undefined
   #transportEnded = false
@@ -112,7 +114,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     })
     transport.attach({
       onData: (chunk) => this.#onData(chunk),
-      onDrain: () => this.#outbox.onDrain(),
+      onDrain: () => this.#onDrain(),
       onEnd: () => this.#onEnd(),
       onClose: () => this.#onGone(),
     })
@@ -189,6 +191,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     super.settle(info)
     this.#keepalive.end(this.closedError)
     this.#outbox.end(this.closedError)
+    this.#sender.end(this.closedError)
     this.#parts?.fail(this.closedError)
     this.#parts = undefined
   }
@@ -246,8 +249,9 @@ export class FramedConnection extends BaseConnection implements SharedSender {
    * a message that is arriving counts as unread.
    */
   get #hasRoom(): boolean {
+    if (this.#closing !== undefined || this.info !== undefined) return true
     if (this.#parts !== undefined) return this.#parts.wantsMore || this.#transportEnded
-    if (this.inbox.waiter !== undefined || this.#closing !== undefined) return true
+    if (this.inbox.waiter !== undefined) return true
     const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
     const limit = this.#options.inboxBytes * factor + this.#readAhead * READ_AHEAD_BYTES
     return this.inbox.bytes + this.#assembler.size < limit
@@ -277,8 +281,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
         this.#onMessage(event)
         break
       case 'Ping':
-        this.#protocol.sendPong(event.payload)
-        void this.#outbox.commit()
+        this.#answerPing(event.payload)
         this.#tell(this.#options.onPing, event.payload)
         break
       case 'Pong':
@@ -292,6 +295,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   #onMessage(part: Message): void {
+    // What comes behind the end is looked at only for the peer's Close.
+    if (this.info !== undefined) return
     this.#keepalive.active = true
     if (this.#parts !== undefined) {
       this.#pushPart(this.#parts, part)
@@ -320,7 +325,9 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   #pushPart(parts: PartStream, part: Message): void {
     if (part.messageFinished) this.#parts = undefined
-    parts.push(part.type === 'BytesMessage' ? part.data.slice() : part.data, part.messageFinished)
+    // After our own Close it is the peer's that we wait for, and it stands behind what this reader leaves unread.
+    if (this.#closing !== undefined && !parts.wantsMore) parts.fail(this.#sendError())
+    parts.push(part.type === 'BytesMessage' ? new Uint8Array(part.data) : part.data, part.messageFinished)
   }
 
   #queueShared(message: SharedMessage): void {
@@ -329,6 +336,27 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     // A client masks each frame with a key of its own (RFC 6455 §5.3).
     else if (typeof data === 'string') this.#protocol.sendText(data, true, compress)
     else this.#protocol.sendBytes(data, true, compress)
+  }
+
+  /**
+   * §5.5.3: of several Pings that wait for their answer the last one will do. So a peer that pings and does not read
+   * takes no memory.
+   */
+  #answerPing(payload: Uint8Array): void {
+    if (this.#outbox.congested) {
+      this.#owedPong = payload
+      return
+    }
+    this.#protocol.sendPong(payload)
+    void this.#outbox.commit()
+  }
+
+  #onDrain(): void {
+    this.#outbox.onDrain()
+    const owed = this.#owedPong
+    if (owed === undefined) return
+    this.#owedPong = undefined
+    this.#answerPing(owed)
   }
 
   #sendPing(payload: Uint8Array): void {

@@ -147,6 +147,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
     this.#keepalive.end(this.closedError)
     this.#outbox.end(this.closedError)
+    this.#sender.end(this.closedError)
   }
 
   #onMessage(data: string | Uint8Array): void {

@@ -32,6 +32,9 @@ interface OutstandingPing {
 /** Milliseconds that a turn of the event loop gets to read what has arrived while it was busy. */
 const LAST_LOOK = 1
 
+/** Looks per `idleTimeout`: a timer for each message would cost more than the message. */
+const IDLE_LOOKS = 8
+
 export class Keepalive {
   /** Set by the connection for every chunk that arrives. */
   alive = false
@@ -49,6 +52,8 @@ export class Keepalive {
   #life: TimerHandle
   #outstanding: OutstandingPing[] = []
   #pings = 0
+  /** Looks in a row that found no message. */
+  #quietLooks = 0
 
   constructor(clock: Clock, target: KeepaliveTarget, options: ResolvedConnectionOptions) {
     this.#clock = clock
@@ -57,13 +62,13 @@ export class Keepalive {
     this.#pongTimeout = options.pongTimeout
     this.#idleTimeout = options.idleTimeout
     this.#beat = this.#after(options.pingInterval, this.#onBeat)
-    this.#idle = this.#after(options.idleTimeout, this.#onIdle)
+    this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, this.#onIdleLook)
     this.#life = this.#after(options.maxLifetime, this.#onLifetime)
   }
 
   /** Sends a ping of the application. Resolves to its round trip in milliseconds. */
   ping(payload: Uint8Array | undefined): Promise<number> {
-    const bytes = payload ?? this.#nextPayload()
+    const bytes = payload === undefined ? this.#nextPayload() : new Uint8Array(payload)
     let resolve!: (latency: number) => void
     let reject!: (error: unknown) => void
     const promise = new Promise<number>((settle, fail) => {
@@ -139,13 +144,11 @@ export class Keepalive {
     return true
   }
 
-  readonly #onIdle = (): void => {
-    if (!this.active) {
-      this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
-      return
-    }
+  readonly #onIdleLook = (): void => {
+    this.#quietLooks = this.active ? 0 : this.#quietLooks + 1
     this.active = false
-    this.#idle = this.#after(this.#idleTimeout, this.#onIdle)
+    if (this.#quietLooks === IDLE_LOOKS) this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
+    else this.#idle = this.#after(this.#idleTimeout / IDLE_LOOKS, this.#onIdleLook)
   }
 
   readonly #onLifetime = (): void => {

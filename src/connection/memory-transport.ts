@@ -174,7 +174,7 @@ export class MemoryTransport implements ByteTransport {
         return
       }
       // Copied: from here on the array is the writer's again, and the chunk the reader's.
-      peer.#arrived.push(takeBytes(this.#unsent, size).slice())
+      peer.#arrived.push(new Uint8Array(takeBytes(this.#unsent, size)))
       peer.#arrivedBytes += size
       this.#unsentBytes -= size
       peer.#queueStep()

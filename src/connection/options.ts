@@ -23,11 +23,26 @@ export interface ConnectionOptions {
   maxMessageSize?: number
   /** Most fragments that a message may have; one more fails the connection with 1008. @default 131_072 */
   maxFragments?: number
-  /** Unread messages from which the socket is paused. @default 16 */
+  /** Unread messages above which the socket is paused, as for `inboxBytes`. @default 16 */
   inboxMessages?: number
-  /** Unread bytes from which the socket is paused. @default 65_536 */
+  /**
+   * Unread bytes above which the socket is paused, until half of them have been received. 64 bytes are added for each
+   * message.
+   *
+   * One more chunk, of 64 KiB as a rule, is read before the pause. What has been read is parsed up to 16 times this
+   * size, so that a Ping among it is answered and a Close seen while the handler is busy. A Ping or Close that the peer
+   * sent behind more than that waits: while the inbox stays full, one chunk is read each `pingInterval`, 16 at most,
+   * and none when `pingInterval` is `Infinity`. So a handler that does not receive holds about 16 × `inboxBytes` +
+   * 1 MiB, or one message if that is larger, and a peer that is slower to be answered is not failed for it.
+   *
+   * @default 65_536
+   */
   inboxBytes?: number
-  /** Unsent bytes above which `send` waits. @default 65_536 */
+  /**
+   * Unsent bytes above which `send` waits. The socket has a mark of its own, of 16 or 64 KiB, below which nothing waits.
+   *
+   * @default 65_536
+   */
   highWaterMark?: number
   /**
    * Unsent bytes above which a further message is not queued: `send` rejects and the connection is closed with 1013.
@@ -47,7 +62,11 @@ export interface ConnectionOptions {
   pingInterval?: number
   /** Milliseconds after a ping within which any byte must arrive, else the connection fails with 1006. @default 20_000 */
   pongTimeout?: number
-  /** Milliseconds without a message in either direction after which we close with 1001. @default Infinity */
+  /**
+   * Milliseconds without a message in either direction after which we close with 1001, at the latest an eighth later.
+   *
+   * @default Infinity
+   */
   idleTimeout?: number
   /** Milliseconds after which we close with 1001, whatever happens. @default Infinity */
   maxLifetime?: number

@@ -49,6 +49,8 @@ export class Sender {
   readonly #gate: SendGate
   /** Settles when the send that has the turn, and all that wait behind it already, are done. */
   #turn: Promise<unknown> | undefined
+  /** Gives up the wait for the next part of the message that has the turn. */
+  #abandon: ((error: Error) => void) | undefined
 
   constructor(
     sink: MessageSink,
@@ -98,6 +100,11 @@ export class Sender {
     return true
   }
 
+  /** The connection has ended: a message whose next part has not come is given up. */
+  end(error: Error): void {
+    this.#abandon?.(error)
+  }
+
   #sendNow(payload: string | Uint8Array, options: SendMessageOptions | undefined): Promise<boolean> {
     if (!this.#gate.connected) return quietRejection(this.#gate.sendError())
     if (this.#outbox.congested && !this.#mayQueue()) {
@@ -130,11 +137,10 @@ export class Sender {
 
   async #sendParts(parts: SendableParts, options: SendMessageOptions | undefined): Promise<boolean> {
     let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
+    const source = iteratorOf(parts)
     try {
-      for await (const part of parts as AsyncIterable<unknown>) {
-        // A source may fill the same buffer again for its next part.
-        const payload = typeof part === 'string' ? part : asBytes(part)?.slice()
-        if (payload === undefined) throw notSendable(part)
+      for (let next = await this.#nextPart(source); !next.done; next = await this.#nextPart(source)) {
+        const payload = ownPart(next.value)
         if (!this.#gate.connected) throw this.#gate.sendError()
         this.#keepalive.active = true
         if (typeof payload === 'string') this.#sink.sendText(payload, false, options?.compress)
@@ -149,7 +155,39 @@ export class Sender {
     } catch (error) {
       // A message that has begun can be neither finished nor taken back.
       if (sent !== 'nothing') this.#gate.fail(CloseCode.INTERNAL_ERROR, 'A message was cut short')
+      // Not awaited: a source that never gives its next part never returns either.
+      void leave(source)
       throw error
     }
   }
+
+  /** The next part, or the end of the connection, whichever comes first. */
+  #nextPart(source: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+    return new Promise((resolve, reject) => {
+      this.#abandon = reject
+      source.next().then(resolve, reject)
+    })
+  }
+}
+
+/** A source may fill the same buffer again for its next part. */
+function ownPart(part: unknown): string | Uint8Array {
+  if (typeof part === 'string') return part
+  const bytes = asBytes(part)
+  if (bytes === undefined) throw notSendable(part)
+  // Not `slice`: of a Buffer that is a view.
+  return new Uint8Array(bytes)
+}
+
+function iteratorOf(parts: SendableParts): AsyncIterator<unknown> {
+  const isIterable = typeof (parts as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function'
+  if (!isIterable) throw new TypeError('Cannot send the parts: expected an AsyncIterable or a ReadableStream')
+  return (parts as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+}
+
+/** Tells a source that no more is wanted of it. What it throws then is nobody's any more. */
+async function leave(source: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await source.return?.()
+  } catch {}
 }

@@ -88,8 +88,9 @@ export class PartStream {
     if (last) this.#controller.close()
   }
 
-  /** The connection ended inside the message. */
+  /** The connection ended inside the message, or closes and cannot wait for the reader: the rest passes unread. */
   fail(error: Error): void {
     if (!this.#cancelled) this.#controller.error(error)
+    this.#cancelled = true
   }
 }
