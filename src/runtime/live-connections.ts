@@ -71,9 +71,9 @@ export class LiveConnections {
    * @throws {RangeError} for a code or reason that may not be sent, or a time that is negative
    */
   drain(options: DrainOptions = {}): Promise<DrainReport> {
-    const settings = { deadline: DRAIN_DEADLINE, code: 1001, reason: '', spread: 0, ...options }
-    check(settings)
-    this.#draining ??= this.#closeAll(settings)
+    checkDrainOptions(options)
+    const { deadline = DRAIN_DEADLINE, code = 1001, reason = '', spread = 0 } = options
+    this.#draining ??= this.#closeAll({ deadline, code, reason, spread })
     return this.#draining
   }
 
@@ -115,7 +115,8 @@ export class LiveConnections {
   }
 }
 
-function check({ deadline, code, reason, spread }: Required<DrainOptions>): void {
+/** @throws {RangeError} naming the option */
+export function checkDrainOptions({ deadline = 0, code = 1001, reason = '', spread = 0 }: DrainOptions): void {
   const isTime = (value: number): boolean => value >= 0 && value <= 2_147_483_647
   if (!isTime(deadline) && deadline !== Number.POSITIVE_INFINITY) {
     throw new RangeError(`deadline must be milliseconds from 0 to 2147483647, or Infinity; got ${deadline}`)

@@ -54,8 +54,8 @@ export class RawHandshake implements Upgrader {
   readonly #socket: Duplex
   readonly #head: Uint8Array
   readonly #headers: HeaderList
-  /** Bytes that others had written to the socket when it came here. */
-  readonly #writtenBefore: number
+  /** Bytes written to the socket, by whomever, before this request's turn. */
+  #writtenBefore: number
   #deadline: TimerHandle
   /** Whether it is known what becomes of the request; whatever comes later is too late. */
   #decided = false
@@ -91,9 +91,9 @@ export class RawHandshake implements Upgrader {
       if (isWebSocketUpgrade(this.#headers)) await this.#respond()
       else this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
     } catch (error) {
-      const isRefusal = error instanceof HandshakeError
-      if (!isRefusal) this.#host.onError(error)
-      this.#decline(isRefusal ? refusal(error.status, error.message) : refusal(500, 'Internal Server Error'))
+      if (error instanceof HandshakeError) return this.#decline(refusal(error.status, error.message))
+      this.#decline(refusal(500, 'Internal Server Error'))
+      report(error, this.#host.onError)
     }
   }
 
@@ -110,7 +110,7 @@ export class RawHandshake implements Upgrader {
 
   /** Drops the socket, unless another listener has it. */
   destroy(): void {
-    if (!this.#isTaken()) this.#socket.destroy()
+    if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
   }
 
   async #respond(): Promise<void> {
@@ -138,6 +138,7 @@ export class RawHandshake implements Upgrader {
         socket.once('close', resolve)
       })
       socket.off('drain', onDrain)
+      this.#writtenBefore = bytesWritten(socket)
     }
   }
 
@@ -240,6 +241,14 @@ export class RawHandshake implements Upgrader {
 }
 
 const RETRY_AFTER = { 'Retry-After': '5' } as const
+
+function report(error: unknown, onError: (error: unknown) => void): void {
+  try {
+    onError(error)
+  } catch (another) {
+    console.error(another)
+  }
+}
 
 function shuttingDown(): Response {
   return refusal(503, 'Server is shutting down', RETRY_AFTER)

@@ -2,7 +2,7 @@
 import type { ServerOptions } from 'node:http'
 import type { ServerOptions as TlsOptions } from 'node:https'
 import { checkOptions, type OptionTable } from '../connection/option-table.ts'
-import type { DrainOptions } from './live-connections.ts'
+import { checkDrainOptions, type DrainOptions } from './live-connections.ts'
 
 /** Options of `attach`. */
 export interface AttachOptions {
@@ -93,4 +93,5 @@ export function checkServeOptions(options: ServeOptions): void {
     throw new TypeError(`Unknown option ${unknown}; known are ${known.join(', ')}`)
   }
   checkAttachOptions(shared)
+  if (typeof options.drainOnSignals === 'object') checkDrainOptions(options.drainOnSignals)
 }

@@ -92,6 +92,28 @@ for (const runtime of RUNTIMES) {
 const app = { fetch: (): Response => new Response('hello') }
 
 describe('serve', () => {
+  test('H16 an onError that throws changes nothing: the client gets its 500', async () => {
+    const reported: unknown[] = []
+    const throwing: ServeOptions = {
+      port: 0,
+      hostname: '127.0.0.1',
+      onError: (error) => {
+        reported.push(error)
+        throw new Error('of onError')
+      },
+    }
+    const { error: print } = console
+    console.error = (error: unknown) => reported.push(error)
+    try {
+      await using server = await serve({ fetch: () => Promise.reject(new Error('of fetch')) }, throwing)
+      using client = await WireClient.open({ port: (server.address as { port: number }).port })
+      await client.send(request('/', UPGRADE)).response(500)
+    } finally {
+      console.error = print
+    }
+    expect(reported.map(String)).toEqual(['Error: of fetch', 'Error: of onError'])
+  })
+
   test('H17 listens on any free port and says where', async () => {
     await using server = await serve(app, { port: 0, hostname: '127.0.0.1' })
     expect(server.url).toBe(`http://127.0.0.1:${(server.address as { port: number }).port}/`)
@@ -144,6 +166,7 @@ describe('serve', () => {
       [{ handshakeTimeout: -1 }, /RangeError: handshakeTimeout must be a number of milliseconds/],
       [{ drainOnSignals: 1 }, /TypeError: drainOnSignals must be of type boolean or object/],
       [{ onError: 'log' }, /TypeError: onError must be a function/],
+      [{ drainOnSignals: { code: 1006 } }, /RangeError: code must be one that may be sent/],
     ]
     for (const [options, message] of wrong) {
       const error = await serve(app, { port: 0, ...options } as ServeOptions).catch(String)
