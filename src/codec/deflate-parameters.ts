@@ -25,6 +25,7 @@ export interface DeflateOptions {
 }
 
 /** What is not said. */
+/** What holds for an option that is left out. */
 export const DEFLATE_DEFAULTS: Readonly<Required<DeflateOptions>> = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
