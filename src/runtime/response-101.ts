@@ -29,20 +29,24 @@ function install(): void {
   // Whatever is there now: the runtime's own, or the lighter one of `@hono/node-server`.
   const Base = globalThis.Response
 
+  /** What `new Response(null, { status: 101 })` makes. */
+  const SwitchingProtocols = function SwitchingProtocols(): void {}
+  SwitchingProtocols.prototype = Object.create(Base.prototype, {
+    status: { value: 101 },
+    statusText: { value: 'Switching Protocols' },
+    ok: { value: false },
+    clone: {
+      value(this: Response): Response {
+        return new With101(null, this)
+      },
+    },
+  })
+
   const construct = (_: typeof Response, args: ConstructorParameters<typeof Response>, target: unknown): Response => {
     const [body, init] = args
     if (init?.status !== 101) return Reflect.construct(Base, args, target === With101 ? Base : (target as typeof Base))
     if (body != null) throw new TypeError('A response with status 101 has no body')
-    return Object.defineProperties(new Base(null, { headers: new Headers(init.headers) }), {
-      status: { value: 101 },
-      statusText: { value: 'Switching Protocols' },
-      ok: { value: false },
-      clone: {
-        value(this: Response): Response {
-          return new With101(null, this)
-        },
-      },
-    })
+    return Reflect.construct(Base, [null, { headers: new Headers(init.headers) }], SwitchingProtocols)
   }
   // A proxy and not a subclass: what the runtime itself makes, as `fetch` does, stays an instance of `Response`.
   const With101: typeof Response = new Proxy(Base, { construct })
