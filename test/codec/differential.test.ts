@@ -13,7 +13,7 @@ import { Protocol } from '../../src/codec/protocol.ts'
 import { fractions, holds, role, split, wireTo } from './random-wire.ts'
 import { feed } from './session.ts'
 import type { Seen } from './vectors.ts'
-import { bytesOf, hexOf, join, rawFrames } from './wire-notation.ts'
+import { bytesOf, fingerprint, hexOf, join, rawFrames } from './wire-notation.ts'
 import { closeCodeOf, WsReceiver, WsSender } from './ws-parts.ts'
 
 const MAX_MESSAGE = 300
@@ -72,7 +72,7 @@ function byWs(side: Role, chunks: readonly Uint8Array[]): Ending {
   })
   const seen: Seen[] = []
   receiver.on('message', (data: Buffer, isBinary: boolean) => {
-    seen.push(isBinary ? ['bytes', hexOf(data)] : ['text', data.toString()])
+    seen.push(isBinary ? ['bytes', fingerprint(data)] : ['text', data.toString()])
   })
   receiver.on('ping', (data: Buffer) => seen.push(['ping', hexOf(data)]))
   receiver.on('pong', (data: Buffer) => seen.push(['pong', hexOf(data)]))

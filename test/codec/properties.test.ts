@@ -18,7 +18,7 @@ import { eightfold } from './linear-time.ts'
 import { fractions, holds, role, split, wireTo } from './random-wire.ts'
 import { byteByByte, feed, type Outcome } from './session.ts'
 import type { Seen } from './vectors.ts'
-import { bytesOf, hexOf, join, rawFrames } from './wire-notation.ts'
+import { bytesOf, fingerprint, hexOf, join, rawFrames } from './wire-notation.ts'
 
 const toServer = wireTo('server')
 const toClient = wireTo('client')
@@ -212,7 +212,7 @@ function expected(events: readonly OutgoingProtocolEvent[]): Seen[] {
     else seen.push(['close', event.code ?? 1005, event.reason ?? ''])
     if ((event.type === 'TextMessage' || event.type === 'BytesMessage') && event.messageFinished !== false) {
       const whole = join(parts)
-      seen.push(event.type === 'TextMessage' ? ['text', Buffer.from(whole).toString()] : ['bytes', hexOf(whole)])
+      seen.push(event.type === 'TextMessage' ? ['text', Buffer.from(whole).toString()] : ['bytes', fingerprint(whole)])
       parts = []
     }
   }

@@ -8,10 +8,10 @@ import { ProtocolError } from '../../src/codec/errors.ts'
 import { type ProtocolEvent, response } from '../../src/codec/event.ts'
 import type { Protocol } from '../../src/codec/protocol.ts'
 import type { Seen } from './vectors.ts'
-import { bytesOf, hexOf, join, rawFrames } from './wire-notation.ts'
+import { bytesOf, fingerprint, hexOf, join, rawFrames } from './wire-notation.ts'
 
 export interface Outcome {
-  /** Events with joined messages; bytes as plain hex. */
+  /** Events with joined messages; bytes as `fingerprint` has them. */
   readonly seen: Seen[]
   /** What was answered to Pings and the Close, unmasked. */
   readonly replies: string
@@ -22,10 +22,10 @@ export interface Outcome {
   readonly events: ProtocolEvent[]
 }
 
-/** A row's event with its notation turned into hex, to compare with `Outcome.seen`. */
+/** A row's event with its notation turned into what `Outcome.seen` has, to compare with `Outcome.seen`. */
 export function plain(event: Seen): Seen {
   if (event[0] === 'text' || event[0] === 'close') return event
-  return [event[0], hexOf(bytesOf(event[1]))]
+  return [event[0], fingerprint(bytesOf(event[1]))]
 }
 
 /** Joins the parts of messages. Throws when the flags contradict each other. */
@@ -44,7 +44,7 @@ export function joined(events: readonly ProtocolEvent[]): Seen[] {
         if (event.type === 'TextMessage') text += event.data
         else parts.push(event.data)
         if (!event.messageFinished) break
-        seen.push(event.type === 'TextMessage' ? ['text', text] : ['bytes', hexOf(join(parts))])
+        seen.push(event.type === 'TextMessage' ? ['text', text] : ['bytes', fingerprint(join(parts))])
         text = ''
         parts = []
         break

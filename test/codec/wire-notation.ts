@@ -29,6 +29,11 @@ export function hexOf(bytes: Uint8Array, limit: number = Number.POSITIVE_INFINIT
   return `${hex.slice(0, limit / 2)}..${hex.slice(-limit / 2)} (${bytes.byteLength} bytes)`
 }
 
+/** Hex of bytes; for more than 1 KiB, their length and a hash, so that thousands of large runs are compared quickly. */
+export function fingerprint(bytes: Uint8Array): string {
+  return bytes.length <= 1_024 ? hexOf(bytes) : `${bytes.length} bytes ${Bun.hash(bytes).toString(16)}`
+}
+
 /** One byte string out of several. */
 export function join(parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(Buffer.concat(parts))
