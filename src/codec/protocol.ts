@@ -22,7 +22,7 @@ import type { Extension } from './extension.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { FrameEncoder } from './frame-encoder.ts'
 import { isControl, Opcode } from './opcode.ts'
-import { decodeUtf8, stringBuffer, Utf8Decoder } from './utf8.ts'
+import { decodeUtf8, type StringBuffer, stringBuffer, Utf8Decoder } from './utf8.ts'
 
 /** What the opening handshake decided, and the limits. */
 export interface ProtocolOptions {
@@ -330,7 +330,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   /** Makes the event for a range of plain payload. */
   #part(
-    bytes: Uint8Array,
+    bytes: StringBuffer,
     start: number,
     end: number,
     ascii: boolean,
@@ -342,7 +342,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
     // §7.4.1, again on what an extension made of the payload.
     if (this.#received > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
     if (this.#receiving === Opcode.TEXT) {
-      const data = this.#utf8.decode(stringBuffer(bytes), start, end, ascii, messageFinished)
+      const data = this.#utf8.decode(bytes, start, end, ascii, messageFinished)
       // §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
       if (data === undefined) throw violation('TEXT_NOT_UTF8')
       return { type: 'TextMessage', data, frameFinished, messageFinished }
@@ -360,9 +360,9 @@ export class Protocol implements Iterable<ProtocolEvent> {
       bytes = extension.inboundPayload(bytes)
       if (typeof bytes === 'string') throw violation(bytes)
     }
-    if (!frameFinished) return this.#part(bytes, 0, bytes.length, false, false, false)
+    if (!frameFinished) return this.#part(stringBuffer(bytes), 0, bytes.length, false, false, false)
     // The end of a frame may bring more; what came before must be consumed first, since an extension reuses its memory.
-    const before = bytes.length > 0 ? this.#part(bytes, 0, bytes.length, false, false, false) : null
+    const before = bytes.length > 0 ? this.#part(stringBuffer(bytes), 0, bytes.length, false, false, false) : null
     let rest: Uint8Array | Violation = NO_BYTES
     for (const extension of this.extensions) {
       if (rest.length > 0) rest = extension.inboundPayload(rest)
@@ -371,7 +371,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
       if (typeof more === 'string') throw violation(more)
       rest = rest.length === 0 ? more : Buffer.concat([rest, more])
     }
-    const after = this.#part(rest, 0, rest.length, false, true, messageFinished)
+    const after = this.#part(stringBuffer(rest), 0, rest.length, false, true, messageFinished)
     return before === null ? after : joined(before, after)
   }
 

@@ -71,7 +71,7 @@ export class Inbox {
 
   /** The caller that is served next. */
   get waiter(): Waiter | undefined {
-    return this.#waiters[0]
+    return this.#waiters.length === 0 ? undefined : this.#waiters[0]
   }
 
   /** Hands a message to the first caller that waits, or keeps it. */
