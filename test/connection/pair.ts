@@ -21,6 +21,8 @@ export class WirePeer {
   readonly ends: string[] = []
   /** Whether Pings and Closes are answered as the RFC demands. */
   answering = true
+  /** Whether Pings are, when anything is. */
+  ponging = true
 
   constructor(transport: MemoryTransport, role: Role) {
     this.transport = transport
@@ -79,7 +81,7 @@ export class WirePeer {
     for (const event of this.protocol.receiveData(chunk).events()) {
       this.events.push(event)
       if (!this.answering) continue
-      if (event.type === 'Ping') this.send(response(event))
+      if (event.type === 'Ping' && this.ponging) this.send(response(event))
       if (event.type === 'CloseConnection' && this.protocol.state === 'REMOTE_CLOSING') this.send(response(event))
     }
   }
