@@ -24,7 +24,7 @@ import { Protocol } from '../src/codec/protocol.ts'
 const SIZES = [16, 64, 125, 1_024, 16_384, 1_048_576]
 const COMPRESSED_SIZES = [64, 128, 1_024, 16_384]
 const CHUNK = 65_536
-const BATCHES = 7
+const BATCHES = process.argv.includes('--short') ? 2 : 7
 /** Microseconds of processor time in a batch. */
 const BATCH = 25_000
 

@@ -8,9 +8,8 @@ import { command, type Runtime } from '../test/subject/runtime.ts'
 export const SERVER_CORE = '0'
 export const LOAD_CORE = '1'
 
-/** Ticks a second of /proc/<pid>/stat on Linux. */
-const TICKS = 100
-const START_TIMEOUT = 15_000
+const START_TIMEOUT = 20_000
+const SAID_LIMIT = 2_000
 
 export interface BenchServer {
   readonly pid: number
@@ -19,8 +18,17 @@ export interface BenchServer {
   cpu(): number
   /** Resident memory, in bytes. */
   rss(): number
+  /** Open files, sockets included. */
+  handles(): number
+  /** What it has said on its error stream, cut. */
+  said(): string
   stop(): Promise<void>
 }
+
+const running = new Set<number>()
+process.on('exit', () => {
+  for (const pid of running) process.kill(pid, 'SIGKILL')
+})
 
 /** Starts a file of `bench/subjects/` on a runtime and waits until it listens. */
 export async function startServer(
@@ -33,13 +41,24 @@ export async function startServer(
   const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...argv], {
     stdin: 'ignore',
     stdout: 'ignore',
-    stderr: 'inherit',
+    stderr: 'pipe',
   })
+  running.add(child.pid)
+  let said = ''
+  const listening = (async (): Promise<void> => {
+    for await (const chunk of child.stderr) if (said.length < SAID_LIMIT) said += new TextDecoder().decode(chunk)
+  })()
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await child.exited
+    running.delete(child.pid)
+    await listening
+  }
   const deadline = Date.now() + START_TIMEOUT
   while (!(await listens(port))) {
     if (child.exitCode !== null || Date.now() > deadline) {
-      child.kill('SIGKILL')
-      throw new Error(`${subject} on ${runtime} did not start`)
+      await stop()
+      throw new Error(`${subject} on ${runtime} did not start: ${said.trim()}`)
     }
     await Bun.sleep(20)
   }
@@ -48,10 +67,9 @@ export async function startServer(
     port,
     cpu: () => cpuSeconds(child.pid),
     rss: () => rssBytes(child.pid),
-    stop: async () => {
-      child.kill('SIGKILL')
-      await child.exited
-    },
+    handles: () => readdirSync(`/proc/${child.pid}/fd`).length,
+    said: () => said.slice(0, SAID_LIMIT),
+    stop,
   }
 }
 
@@ -77,16 +95,19 @@ function listens(port: number): Promise<boolean> {
   })
 }
 
+/** The scheduler counts in nanoseconds; /proc/<pid>/stat only in hundredths of a second. */
 function cpuSeconds(pid: number): number {
-  let ticks = 0
+  let nanoseconds = 0
   for (const task of readdirSync(`/proc/${pid}/task`)) {
-    // The second field is a name in parentheses, which may hold spaces.
-    const fields = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
-    ticks += Number(fields[11]) + Number(fields[12])
+    try {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+    } catch (error) {
+      // A thread may end between the two lines.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && (error as NodeJS.ErrnoException).code !== 'ESRCH')
+        throw error
+    }
   }
-  return ticks / TICKS
+  return nanoseconds / 1e9
 }
 
 function rssBytes(pid: number): number {

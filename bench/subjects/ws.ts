@@ -27,9 +27,26 @@ room.on('connection', (ws) => {
   })
 })
 
-const server = createServer((_, response) => response.end('ok'))
+const flood = new WebSocketServer({ ...common, perMessageDeflate: false })
+paths['/flood'] = flood
+flood.on('connection', (ws) => {
+  for (let i = 0; i < 1_600; i++) ws.send(new Uint8Array(65_536))
+})
+
+/** Takes its time, and holds the message meanwhile. */
+const slow = new WebSocketServer({ ...common, perMessageDeflate: false })
+paths['/slow'] = slow
+let held = 0
+slow.on('connection', (ws) => {
+  ws.on('message', async (data: Buffer) => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    held += data.length
+  })
+})
+
+const server = createServer((_, response) => response.end('hello'))
 server.on('upgrade', (request, socket, head) => {
   const wss = paths[request.url ?? '/'] ?? plain
   wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request))
 })
-server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready'))
+server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready', held))

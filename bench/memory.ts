@@ -1,0 +1,145 @@
+/**
+ * Memory: per idle connection, in the cases where a peer tries to take it, and over many connections opened and closed.
+ *
+ * Resident memory as the kernel counts it. Per connection: that of the server with the connections open, each having
+ * echoed one message, less that before, divided by their number.
+ */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ROOT } from '../test/subject/runtime.ts'
+import { compressedFrame, jsonTexts } from './deflate-frames.ts'
+import { type HeldConnections, hold } from './load/hold.ts'
+import { attack, type PeerCase } from './load/peer-cases.ts'
+import type { Plan } from './plan.ts'
+import type { BenchServer } from './server-process.ts'
+import { type Failure, subjectsNamed, withServer } from './subjects.ts'
+
+const SUBJECTS = subjectsNamed('node ours', 'node ws', 'bun ours', 'bun native', 'deno ours', 'deno native')
+const OURS = SUBJECTS.filter((subject) => subject.file === 'ours')
+const COUNTS = [1_000, 10_000]
+const CASES: readonly PeerCase[] = ['R13', 'R16', 'R17']
+const CHURN_ROUNDS = 10
+/** Milliseconds after which what a burst has left behind is counted. */
+const SETTLE = 1_000
+
+export interface IdleRow {
+  readonly kind: 'idle'
+  readonly subject: string
+  readonly connections: number
+  readonly deflate: 'none' | 'no takeover' | 'takeover'
+  /** Bytes per connection. */
+  readonly figure: { readonly bytes: number } | Failure
+}
+
+export interface CaseRow {
+  readonly kind: 'case'
+  readonly subject: string
+  readonly id: PeerCase
+  /** Bytes of resident memory above those before: the most seen. */
+  readonly figure: { readonly peak: number; readonly sent: number } | Failure
+}
+
+export interface ChurnRow {
+  readonly kind: 'churn'
+  readonly subject: string
+  readonly connections: number
+  /** After each round. */
+  readonly figure: { readonly rss: readonly number[]; readonly handles: readonly number[] } | Failure
+}
+
+export type MemoryRow = IdleRow | CaseRow | ChurnRow
+
+export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
+  const rows: MemoryRow[] = []
+  const add = (row: MemoryRow): void => {
+    rows.push(row)
+    console.error(`memory | ${JSON.stringify(row)}`)
+  }
+  const subjects = SUBJECTS.filter(only)
+  for (const connections of short ? [1_000] : COUNTS) {
+    for (const subject of subjects) {
+      for (const deflate of ['none', 'no takeover', 'takeover'] as const) {
+        if (deflate !== 'none' && (subject.name === 'deno native' || short)) continue
+        const figure = await withServer(subject, (server) => idle(server, connections, deflate), argsFor(deflate))
+        add({ kind: 'idle', subject: subject.name, connections, deflate, figure })
+      }
+    }
+  }
+  for (const id of CASES) {
+    for (const subject of short ? subjects.filter(({ file }) => file === 'ours') : subjects) {
+      add({ kind: 'case', subject: subject.name, id, figure: await withServer(subject, (server) => attack(server, id)) })
+    }
+  }
+  for (const subject of OURS.filter(only)) {
+    const connections = short ? 1_000 : 10_000
+    const figure = await withServer(subject, (server) => churn(server, connections, short ? 3 : CHURN_ROUNDS))
+    add({ kind: 'churn', subject: subject.name, connections, figure })
+  }
+  return rows
+}
+
+function argsFor(deflate: IdleRow['deflate']): string[] {
+  return deflate === 'takeover' ? ['takeover'] : []
+}
+
+async function idle(
+  server: BenchServer,
+  connections: number,
+  deflate: IdleRow['deflate'],
+): Promise<{ readonly bytes: number }> {
+  const [path, extensions] =
+    deflate === 'none'
+      ? ['/', '']
+      : deflate === 'takeover'
+        ? ['/deflate-takeover', 'permessage-deflate']
+        : ['/deflate', 'permessage-deflate; server_no_context_takeover; client_no_context_takeover']
+  const frame = deflate === 'none' ? undefined : join(ROOT, '.tmp', 'bench-held-frame')
+  if (frame !== undefined) await writeFile(frame, compressedFrame(jsonTexts(128)[0] as string))
+  // What the first connections load and compile is not theirs.
+  await withHeld(server, { connections: 20, path, extensions, frame }, async (held) => {
+    await held.open()
+    await held.use()
+    await held.close()
+  })
+  await Bun.sleep(SETTLE / 2)
+  const before = server.rss()
+  return await withHeld(server, { connections, path, extensions, frame }, async (held) => {
+    await held.open()
+    await held.use()
+    await Bun.sleep(SETTLE)
+    return { bytes: (server.rss() - before) / connections }
+  })
+}
+
+async function churn(
+  server: BenchServer,
+  connections: number,
+  rounds: number,
+): Promise<{ readonly rss: readonly number[]; readonly handles: readonly number[] }> {
+  const rss: number[] = []
+  const handles: number[] = []
+  await withHeld(server, { connections, path: '/', extensions: '', frame: undefined }, async (held) => {
+    for (let round = 0; round < rounds; round++) {
+      await held.open()
+      await held.use()
+      await held.close()
+      await Bun.sleep(SETTLE / 2)
+      rss.push(server.rss())
+      handles.push(server.handles())
+    }
+  })
+  return { rss, handles }
+}
+
+async function withHeld<T>(
+  server: BenchServer,
+  options: Parameters<typeof hold>[1],
+  work: (held: HeldConnections) => Promise<T>,
+): Promise<T> {
+  const held = await hold(server, options)
+  try {
+    return await work(held)
+  } finally {
+    await held.end()
+  }
+}

@@ -1,0 +1,31 @@
+/** How long and how much: what the command line asks of every section. */
+import type { Timing } from './load/load.ts'
+import type { Subject } from './subjects.ts'
+
+export interface Plan {
+  /** A tenth of the time: fewer subjects, shapes and rounds. Its figures are a look, not a record. */
+  readonly short: boolean
+  readonly timing: Timing
+  readonly rounds: number
+  /** Whether a subject was asked for, by `--only`. */
+  readonly only: (subject: Subject) => boolean
+  /** As `--shapes` names them, for echo alone. */
+  readonly shapes: readonly string[] | undefined
+}
+
+export function planOf(argv: readonly string[]): Plan {
+  const short = argv.includes('--short')
+  const names = argument(argv, '--only')?.split(',')
+  return {
+    short,
+    timing: short ? { seconds: 0.3, warmup: 0.2 } : { seconds: 1, warmup: 0.5 },
+    rounds: Number(argument(argv, '--rounds') ?? (short ? 1 : 3)),
+    only: ({ name }) => names === undefined || names.includes(name),
+    shapes: argument(argv, '--shapes')?.split(','),
+  }
+}
+
+function argument(argv: readonly string[], option: string): string | undefined {
+  const at = argv.indexOf(option)
+  return at < 0 ? undefined : argv[at + 1]
+}
