@@ -1,8 +1,7 @@
 /** What leaves through a hosted socket: whole messages, and the callers that wait for room. */
-import { CloseCode } from '../codec/close-code.ts'
 import type { HostedSocket } from './hosted-socket.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
-import { rejectQuietly } from './rejection.ts'
+import { quietRejection, rejectQuietly } from './rejection.ts'
 import type { MessageSink, SendRoom } from './sender.ts'
 
 const SENT: Promise<boolean> = Promise.resolve(true)
@@ -20,6 +19,8 @@ export class HostedOutbox implements MessageSink, SendRoom {
   #parts: (string | Uint8Array)[] = []
   #partsSize = 0
   #waiting: Waiting[] = []
+  /** Why the host did not take the last message, if so. */
+  refusal: unknown
 
   constructor(socket: HostedSocket, options: ResolvedConnectionOptions) {
     this.#socket = socket
@@ -44,10 +45,16 @@ export class HostedOutbox implements MessageSink, SendRoom {
 
   /** A whole message. */
   sendMessage(data: string | Uint8Array, compress: boolean | undefined): void {
-    this.#socket.send(typeof data === 'string' ? wellFormed(data) : data, compress)
+    this.refusal = undefined
+    try {
+      this.#socket.send(typeof data === 'string' ? wellFormed(data) : data, compress)
+    } catch (error) {
+      this.refusal = error
+    }
   }
 
   commit(): Promise<boolean> {
+    if (this.refusal !== undefined) return quietRejection(this.refusal)
     if (!this.congested) return SENT
     let resolve!: (sent: boolean) => void
     let reject!: (error: unknown) => void

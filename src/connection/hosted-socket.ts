@@ -1,7 +1,8 @@
 /**
  * The hosted socket port: a WebSocket that the host frames, with messages and not bytes on it.
  *
- * An implementation never throws: what the host refuses is the end of the connection, told by `onClose`.
+ * An implementation throws nothing but what `send` says: what the host refuses is the end of the connection, told by
+ * `onClose`.
  */
 
 /** Where a hosted socket tells what happens. */
@@ -13,7 +14,7 @@ export interface HostedSocketEvents {
   /**
    * The end. May come while `close` runs.
    *
-   * @param code as the host tells it; 1006 or 0 without a Close
+   * @param wasClean whether the peer has sent a Close; otherwise the code says nothing
    */
   onClose(code: number, reason: string, wasClean: boolean): void
 }
@@ -27,6 +28,7 @@ export interface HostedSocket {
   readonly remoteAddress: string | undefined
   /** Called once. Nothing that came before is lost. */
   attach(events: HostedSocketEvents): void
+  /** @throws {WebSocketError} when the host refuses the message on an open connection, with the host's error as `cause` */
   send(data: string | Uint8Array, compress: boolean | undefined): void
   ping(payload: Uint8Array): void
   close(code: number, reason: string): void

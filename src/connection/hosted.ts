@@ -4,7 +4,7 @@
  * The same semantics as `framed.ts`, as far as the host allows; `capabilities` says how far. A host does not stop
  * reading while nobody receives: an inbox of more than 16 × `inboxBytes` closes with 1013 when another message comes.
  */
-import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON } from '../codec/close-code.ts'
+import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from '../codec/close-code.ts'
 import { type CloseInfo, ConnectionClosed, violation, WebSocketError } from '../codec/errors.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
@@ -105,11 +105,11 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   }
 
   trySend(data: Sendable, options?: SendMessageOptions): boolean {
-    return this.#sender.trySend(data, options)
+    return this.#sender.trySend(data, options) && this.#outbox.refusal === undefined
   }
 
   sendShared(message: SharedMessage): boolean {
-    return this.#sender.sendShared(message)
+    return this.#sender.sendShared(message) && this.#outbox.refusal === undefined
   }
 
   ping(payload?: string | Uint8Array): Promise<number> {
@@ -117,7 +117,10 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     if (!this.capabilities.ping) {
       return quietRejection(new WebSocketError(`ping: the host (${this.mode}) sends no Ping for us`))
     }
-    return this.#keepalive.ping(typeof payload === 'string' ? encoder.encode(payload) : payload)
+    const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload
+    if (bytes !== undefined && bytes.length > MAX_CONTROL_PAYLOAD)
+      throw new RangeError(`A Ping carries at most ${MAX_CONTROL_PAYLOAD} bytes (RFC 6455 §5.5); got ${bytes.length}`)
+    return this.#keepalive.ping(bytes)
   }
 
   close(code: number = CloseCode.NORMAL_CLOSURE, reason: string = ''): Promise<CloseInfo> {
@@ -219,9 +222,8 @@ export class HostedConnection extends BaseConnection implements SharedSender {
 
   #onClose(code: number, reason: string, wasClean: boolean): void {
     const ours = this.#closing
-    // Deno says 0 where others say 1006.
-    const isBroken = code === CloseCode.ABNORMAL_CLOSURE || code === 0
-    if (isBroken) {
+    // Without a Close of the peer the hosts do not agree on the code: Deno says 0, or 1001 when it gives up a peer.
+    if (!wasClean || code === CloseCode.ABNORMAL_CLOSURE) {
       const initiator = ours === undefined ? 'transport' : 'local'
       this.settle({ code: CloseCode.ABNORMAL_CLOSURE, reason: '', wasClean: false, initiator })
     } else if (ours === undefined) {

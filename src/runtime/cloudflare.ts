@@ -27,7 +27,7 @@ export const cloudflareHost: Host = {
   mode: 'cloudflare',
   capabilities: {
     receiveBackpressure: false,
-    sendBackpressure: false,
+    sendBackpressure: true,
     ping: false,
     closeCodes: true,
     deflateOptions: false,
@@ -43,9 +43,6 @@ export const cloudflareHost: Host = {
     'permessageDeflate',
     'maxFragments',
     'inboxMessages',
-    'highWaterMark',
-    'maxBufferedAmount',
-    'sendPolicy',
   ],
   announce(): Response {
     return response101(newPair()[0])

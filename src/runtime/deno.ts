@@ -1,6 +1,8 @@
 /** `Deno.serve(app.fetch)`. */
+
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
+import { hostClock } from './host-clock.ts'
 import { upgradeResponse } from './response-101.ts'
 
 interface DenoHost {
@@ -13,6 +15,9 @@ interface DenoHost {
 function deno(): DenoHost | undefined {
   return (globalThis as { Deno?: DenoHost }).Deno
 }
+
+/** Milliseconds from the 101 to the open socket. */
+const OPEN_LIMIT = 5000
 
 /** Whether this is Deno. */
 export function isDeno(): boolean {
@@ -32,9 +37,14 @@ export const denoHost: Host = {
     responseHeaders: true,
   },
   unsupported: ['pongTimeout', 'onPing', 'onPong', 'permessageDeflate', 'maxFragments', 'inboxMessages'],
-  /** Deno takes headers and URL away with the upgrade. */
-  detach(request, signal) {
-    return new Request(request.url, { method: request.method, headers: request.headers, signal })
+  /** With the upgrade Deno takes away the request and the address. */
+  detach(request, env, signal) {
+    const { url, method, headers } = request
+    const info = env as { readonly remoteAddr?: unknown } | undefined
+    return {
+      request: new Request(url, { method, headers, signal }),
+      env: info === undefined ? undefined : { ...info, remoteAddr: info.remoteAddr },
+    }
   },
   announce: upgradeResponse,
   /** After `upgradeWebSocket` nothing may throw and no other response may be given: either ends the process. */
@@ -43,12 +53,18 @@ export const denoHost: Host = {
     const { pingInterval } = acceptance.options
     // Deno pings a silent peer itself, and drops it when it does not answer. Seconds; 0 for never.
     const idleTimeout = pingInterval === Number.POSITIVE_INFINITY ? 0 : Math.ceil(pingInterval / 1000)
+    const address = (env as { remoteAddr?: { hostname?: string } } | undefined)?.remoteAddr?.hostname
     // Its option `protocol` finds nothing in an offer without spaces; a header of ours goes out as it is.
     const { socket, response } = (deno() as DenoHost).upgradeWebSocket(hostRequest, { idleTimeout })
     for (const [name, value] of headers) response.headers.append(name, value)
-    const remote = (env as { remoteAddr?: { hostname?: string } } | undefined)?.remoteAddr
-    const connection = openHosted(denoHost, new EventSocket(socket, remote?.hostname), upgrade)
-    socket.addEventListener('open', () => upgrade.opened(connection))
+    // A message that comes while Deno closes makes it drop the connection, Close and all.
+    const connection = openHosted(denoHost, new EventSocket(socket, address, true), upgrade)
+    // A client that left before its 101 is told by nothing.
+    const deadline = hostClock.setTimeout(() => connection.terminate(), OPEN_LIMIT)
+    socket.addEventListener('open', () => {
+      hostClock.clearTimeout(deadline)
+      upgrade.opened(connection)
+    })
     void connection.closed.then(() => upgrade.opened(null))
     return response
   },

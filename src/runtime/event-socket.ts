@@ -1,4 +1,5 @@
 /** A WebSocket in the form of the WHATWG standard, as Deno, Cloudflare and browsers have it. */
+import { WebSocketError } from '../codec/errors.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { hostClock } from './host-clock.ts'
 
@@ -20,15 +21,19 @@ export interface StandardWebSocket {
 /** Milliseconds between looks at `bufferedAmount`: the standard has no event for it. */
 const DRAIN_POLL = 5
 
+const OPEN = 1
 const CLOSED = 3
 
 export class EventSocket implements HostedSocket {
   readonly remoteAddress: string | undefined
   readonly #socket: StandardWebSocket
+  readonly #closesLate: boolean
   #events: HostedSocketEvents | undefined
 
-  constructor(socket: StandardWebSocket, remoteAddress: string | undefined) {
+  /** @param closesLate whether messages that are here already must be read before a Close is sent */
+  constructor(socket: StandardWebSocket, remoteAddress?: string, closesLate: boolean = false) {
     this.#socket = socket
+    this.#closesLate = closesLate
     this.remoteAddress = remoteAddress
     // The default is a Blob, whose bytes come later than the next message.
     socket.binaryType = 'arraybuffer'
@@ -59,14 +64,22 @@ export class EventSocket implements HostedSocket {
   }
 
   send(data: string | Uint8Array): void {
-    // A socket that has just closed: its event is on the way.
-    this.#attempt(() => this.#socket.send(data as string | Uint8Array<ArrayBuffer>))
+    try {
+      this.#socket.send(data as string | Uint8Array<ArrayBuffer>)
+    } catch (cause) {
+      // A socket that has just closed: its event is on the way.
+      if (this.#socket.readyState !== OPEN) return
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new WebSocketError(`The host did not send the message: ${why}`, { cause })
+    }
   }
 
   ping(): void {}
 
   close(code: number, reason: string): void {
-    this.#attempt(() => this.#socket.close(code, reason))
+    const close = (): void => this.#attempt(() => this.#socket.close(code, reason))
+    if (this.#closesLate) hostClock.afterTurn(close)
+    else close()
   }
 
   terminate(): void {

@@ -14,7 +14,7 @@ export interface HostedUpgrade {
   /** With every header that goes out on the 101, the subprotocol included. */
   readonly headers: Headers
   readonly acceptance: Acceptance
-  /** What the host gave beside the request. */
+  /** What came beside the request. */
   readonly env: unknown
   /** Called with the connection when it is open, or with `null` when it will not be. */
   opened(connection: HostedConnection | null): void
@@ -27,8 +27,12 @@ export interface Host {
   readonly capabilities: Capabilities
   /** Options that have no effect here, by name. */
   readonly unsupported: readonly string[]
-  /** A request for the application, when the host's own is not readable after the upgrade. */
-  detach?(request: Request, signal: AbortSignal): Request
+  /**
+   * What the application gets when the host's own is not readable after the upgrade.
+   *
+   * @param signal aborts when there will be no connection, or it has ended
+   */
+  detach?(request: Request, env: unknown, signal: AbortSignal): { readonly request: Request; readonly env: unknown }
   /** The 101 that travels through the middleware. */
   announce(): Response
   /**

@@ -57,10 +57,23 @@ export function hostedFetch(fetch: Fetch, onHost: (host: Host) => void): Fetch {
       told = true
       onHost(host)
     }
-    return isUpgrade(request)
-      ? new HostedHandshake(host, request, env, context).run(fetch)
-      : fetch(request, env, context)
+    if (!isUpgrade(request)) return fetch(request, env, context)
+    const response = new HostedHandshake(host, request, env, context).run(fetch)
+    // A Worker stops where it is when the client leaves; what the handshake holds is to be given back.
+    waitUntil(context, response)
+    return response
   }
+}
+
+/** Keeps a Worker for some work; no other host has or needs this. */
+function waitUntil(context: unknown, work: Promise<unknown>): void {
+  const worker = context as { waitUntil?(work: Promise<unknown>): void } | undefined
+  worker?.waitUntil?.(
+    work.then(
+      () => undefined,
+      () => undefined,
+    ),
+  )
 }
 
 function isUpgrade(request: Request): boolean {
@@ -86,8 +99,9 @@ class HostedHandshake implements Upgrader {
     this.capabilities = host.capabilities
     this.#host = host
     this.#hostRequest = request
-    this.#request = host.detach?.(request, this.#abort.signal) ?? request
-    this.#env = env
+    const detached = host.detach?.(request, env, this.#abort.signal)
+    this.#request = detached?.request ?? request
+    this.#env = detached === undefined ? env : detached.env
     this.#context = context
     handshakes.set(this.#request, this)
   }
@@ -104,8 +118,6 @@ class HostedHandshake implements Upgrader {
 
   /** Runs the request through the application, and upgrades when a 101 for it comes out. */
   async run(fetch: Fetch): Promise<Response> {
-    const leave = (): void => this.#abort.abort()
-    if (this.#request !== this.#hostRequest) this.#hostRequest.signal.addEventListener('abort', leave, { once: true })
     try {
       const response = await fetch(this.#request, this.#env, this.#context)
       const isOurs = response.status === 101 && this.#acceptance !== undefined
@@ -145,8 +157,7 @@ class HostedHandshake implements Upgrader {
     if (connection !== null && !this.#decided) {
       void connection.closed.then(() => this.#abort.abort())
       // A Worker ends with its last event; what a handler does after the end is to be waited for.
-      const context = this.#context as { waitUntil?(work: Promise<void>): void } | undefined
-      if (handled !== undefined) context?.waitUntil?.(handled)
+      if (handled !== undefined) waitUntil(this.#context, handled)
     }
     this.#decide(connection)
   }

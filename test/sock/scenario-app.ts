@@ -197,7 +197,7 @@ sock.route(
     maxConnections: 1,
     async beforeUpgrade(c) {
       note(c, 'before')
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await new Promise((resolve) => setTimeout(resolve, 500))
       note(c, 'after')
     },
   },

@@ -1,7 +1,7 @@
-/** The application of the scenarios as a process. Argument: the port, 0 for any. */
+/** The contract's application on our own server. Argument: the port, 0 for any. */
 import process from 'node:process'
 import { serve } from 'fetch-sock/server'
-import { app } from './scenario-app.ts'
+import { app } from './app.ts'
 
 process.on('unhandledRejection', (reason) => {
   console.error('UNHANDLED', reason)

@@ -1,0 +1,254 @@
+/** What a client sees of `app.ts`, beyond the scenarios: the connection itself, on every runtime that there is. */
+import { expect } from 'bun:test'
+import { frame, request, UPGRADE, WireClient } from '../runtime/wire-client.ts'
+import { newRun, Peer, refusal } from '../sock/peer.ts'
+import type { Scenario } from '../sock/scenarios.ts'
+
+async function notes(url: string, run: string, count: number): Promise<string[]> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const found = (await (await fetch(`${url}/contract/notes/${run}`)).json()) as string[]
+    if (found.length >= count || Date.now() > deadline) return found
+    await Bun.sleep(10)
+  }
+}
+
+/** A client that sends bytes of its own. */
+async function wire(url: string, target: string, first: string = ''): Promise<WireClient> {
+  const client = await WireClient.open({ port: Number(new URL(url).port) })
+  client.send(request(target, UPGRADE) + first)
+  await client.until('\r\n\r\n')
+  return client
+}
+
+/** What a server sent after its 101. */
+function frames(client: WireClient): string {
+  return client.text.slice(client.text.indexOf('\r\n\r\n') + 4)
+}
+
+async function openOf(url: string): Promise<unknown> {
+  return (await fetch(`${url}/contract/open`)).json()
+}
+
+export const RUNTIME_CASES: readonly Scenario[] = [
+  {
+    name: 'R11 a connection is one object from the first message to the last, and nothing of it stays',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/identity`)
+      for (const count of ['1', '2', '3']) expect(await peer.send('x').next()).toBe(count)
+      expect(await openOf(url)).toBe(1)
+      await peer.close()
+      const deadline = Date.now() + 5000
+      while ((await openOf(url)) !== 0 && Date.now() < deadline) await Bun.sleep(10)
+      expect(await openOf(url)).toBe(0)
+    },
+  },
+  {
+    name: 'R30 readyState is live; what is sent or received after the end is refused, by ConnectionClosed',
+    async run(url) {
+      const run = newRun()
+      const peer = await Peer.dial(`${url}/contract/state?run=${run}`)
+      expect(await peer.next()).toBe('1')
+      expect(await peer.closed).toBe('4000 over')
+      expect(await notes(url, run, 6)).toEqual([
+        'then true',
+        'last 3 false 4000 over local',
+        'send ConnectionClosed',
+        'trySend false',
+        'ping ConnectionClosed',
+        'receive 4000',
+      ])
+    },
+  },
+  {
+    name: 'C11 every close code that may be sent arrives as it was given',
+    async run(url) {
+      for (const code of [1000, 1001, 1003, 1008, 1011, 1013, 3000, 4999]) {
+        const peer = await Peer.dial(`${url}/contract/close/${code}`)
+        expect(await peer.closed).toBe(`${code} because`)
+      }
+    },
+  },
+  {
+    name: 'C3 everything that can be sent arrives as a message, and text is UTF-8 whatever was in the string',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/sends`)
+      const all: string[] = []
+      for (let i = 0; i < 9; i++) all.push(await peer.next())
+      expect(all).toEqual([
+        'text',
+        '',
+        'bytes 0102',
+        'bytes 03',
+        'bytes 626c6f62',
+        'lone \ufffd',
+        'abc',
+        'bytes 0102',
+        'TypeError',
+      ])
+      expect(await peer.closed).toBe('1000')
+    },
+  },
+  {
+    name: 'C1 every way to receive: polled, timed, aborted, as bytes of its own, as a stream, as JSON',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/receives`)
+      expect(await peer.next()).toBe('poll null')
+      expect(await peer.next()).toBe('timeout null')
+      expect(await peer.next()).toBe('signal TimeoutError')
+      expect(await peer.send(new Uint8Array([1, 2])).next()).toBe('owns true')
+      expect(await peer.send('héllo').next()).toBe('streamed héllo')
+      expect(await peer.send('{"a":[1]}').next()).toBe('{"a":[1]}')
+      expect(await peer.send(new Uint8Array([1])).closed).toBe('1003 Expected text')
+    },
+  },
+  {
+    name: 'R3 a frame in the same packet as the request is delivered',
+    async run(url) {
+      using client = await wire(url, '/echo', frame('early'))
+      await client.until('\u0081\u0005early')
+    },
+  },
+  {
+    name: 'R3 messages that come before the first receive are kept, in order',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/late?after=100`)
+      for (let i = 0; i < 500; i++) peer.send('12345678')
+      expect(await peer.send('end').next()).toBe('500 messages, 4000 bytes')
+    },
+  },
+  {
+    name: 'R17 a handler that does not receive for a while gets every message: its peer is slowed down',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/late?after=300`)
+      const message = new Uint8Array(65_536)
+      for (let i = 0; i < 128; i++) peer.send(message)
+      expect(await peer.send('end').next()).toBe('128 messages, 8388608 bytes')
+    },
+  },
+  {
+    name: 'R17 a handler that does not receive holds a bounded number of bytes, or is told that the peer was too fast',
+    async run(url) {
+      const run = newRun()
+      const peer = await Peer.dial(`${url}/contract/late?after=500&run=${run}`)
+      const message = new Uint8Array(65_536)
+      for (let i = 0; i < 128; i++) peer.send(message)
+      peer.send('end')
+      const [held, ended] = await notes(url, run, 2)
+      if (held === 'all') expect(await peer.next()).toBe('128 messages, 8388608 bytes')
+      else expect([Number.parseInt(held ?? '', 10) <= 1_048_576 + 65_536, ended]).toEqual([true, 'ended 1013'])
+      peer.terminate()
+    },
+  },
+  {
+    name: 'C9 a message over maxMessageSize, in bytes and not in characters, is refused with 1009',
+    async run(url) {
+      const fits = await Peer.dial(`${url}/contract/limited`)
+      expect(await fits.send('ééééé').next()).toBe('ééééé')
+      expect(await fits.send('éééééx').closed).toStartWith('1009')
+      const bytes = await Peer.dial(`${url}/contract/limited`)
+      expect(await bytes.send(new Uint8Array(11)).closed).toStartWith('1009')
+    },
+  },
+  {
+    name: 'C14 idleTimeout and maxLifetime end a connection with 1001',
+    async run(url) {
+      const idle = await Peer.dial(`${url}/contract/idle`)
+      expect(await idle.closed).toBe('1001 Idle timeout')
+      const busy = await Peer.dial(`${url}/contract/lifetime`)
+      expect(await busy.send('x').next()).toBe('x')
+      expect(await busy.closed).toBe('1001 Maximum lifetime reached')
+    },
+  },
+  {
+    name: 'C12 a Close that the peer never answers ends with 1006 after closeTimeout',
+    async run(url) {
+      const run = newRun()
+      using client = await wire(url, `/contract/never-answered?run=${run}`, frame('go'))
+      await client.until('\u0088\u0002\u000f\u00a0')
+      expect(await notes(url, run, 1)).toEqual(['ended 1006 false local'])
+    },
+  },
+  {
+    name: 'C13 a Ping of the peer is answered with its payload',
+    async run(url) {
+      using client = await wire(url, '/echo')
+      client.send(frame('are you there', 9))
+      await client.until('\u008a\u000dare you there')
+    },
+  },
+  {
+    name: 'C13 ping measures the round trip',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/ping`)
+      expect(await peer.next()).toBe('latency true')
+      await peer.close()
+    },
+  },
+  {
+    name: 'R19 a peer that answers no Ping is dropped after pongTimeout',
+    async run(url) {
+      const run = newRun()
+      using client = await wire(url, `/contract/keepalive?run=${run}`)
+      expect(await notes(url, run, 1)).toEqual(['ended 1006'])
+      await client.untilEnd()
+      expect(frames(client)).toContain('\u0089')
+    },
+  },
+  {
+    name: 'R16 send waits for a peer that does not read',
+    async run(url) {
+      const run = newRun()
+      using client = await wire(url, `/contract/flood?run=${run}`)
+      client.socket.pause()
+      const [first, second] = await notes(url, run, 2)
+      expect(first).toMatch(/^sent \d+ of 256$/)
+      expect(second).toBe(first as string)
+      client.socket.resume()
+      await notes(url, run, 3)
+      while (!(await notes(url, run, 1)).includes('all')) await Bun.sleep(20)
+    },
+  },
+  {
+    name: 'S14 a topic reaches the other connections of its room, and not the sender',
+    async run(url) {
+      const room = `${url}/contract/room/${newRun()}`
+      const [ada, grace] = [await Peer.dial(room), await Peer.dial(room)]
+      expect([await ada.next(), await grace.next()]).toEqual(['subscribed', 'subscribed'])
+      expect((await ada.send('hello').send(new Uint8Array([7]))) && (await grace.next())).toBe('hello')
+      expect(await grace.next()).toBe('bytes 07')
+      expect((await grace.send('back')) && (await ada.next())).toBe('back')
+      await Promise.all([ada.close(), grace.close()])
+    },
+  },
+  {
+    name: 'R32 middleware that throws behind the route: that is the answer, no handler starts, the process lives',
+    async run(url) {
+      const run = newRun()
+      expect((await refusal(`${url}/contract/throws-after?run=${run}`)).status).toBe(500)
+      expect(await notes(url, run, 0)).toEqual([])
+      const peer = await Peer.dial(`${url}/echo`)
+      expect(await peer.send('alive').next()).toBe('alive')
+      await peer.close()
+    },
+  },
+  ...(
+    [
+      ['P1 an unmasked frame', '\u0081\u0001x', 1002],
+      ['P3 text that is not UTF-8', '\u0081\u0081\0\0\0\0\u00ff', 1007],
+      ['P5 a reserved bit', '\u00c1\u0081\0\0\0\0x', 1002],
+      ['P9 a Close code that may not be sent', '\u0088\u0082\0\0\0\0\u0003\u00ee', 1002],
+    ] as const
+  ).map(
+    ([what, bytes, code]): Scenario => ({
+      name: `${what} fails the connection with ${code}`,
+      async run(url) {
+        using client = await wire(url, '/echo')
+        client.send(bytes)
+        await client.untilEnd()
+        const close = frames(client)
+        expect([close.charCodeAt(0), close.charCodeAt(2) * 256 + close.charCodeAt(3)]).toEqual([0x88, code])
+      },
+    }),
+  ),
+]
