@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import process from 'node:process'
+import { Peer, refusal } from '../sock/peer.ts'
 import { command, ROOT } from '../subject/runtime.ts'
 import { type Started, startServer } from '../subject/start.ts'
 import { ChatClient } from './chat-client.ts'
@@ -46,6 +47,82 @@ const USES: Readonly<Record<string, (server: Started) => Promise<void>>> = {
     expect(await ada.next('left')).toMatchObject({ name: 'Grace' })
     await ada.leave()
   },
+
+  async auth({ url, wsUrl }) {
+    const stranger = await refusal(`${url}/inbox/ada`)
+    expect([stranger.status, stranger.body]).toEqual([401, '{"error":"Log in at /login first"}'])
+    expect((await fetch(`${url}/login`)).status).toBe(401)
+    expect((await login(url, 'ada', 'hopper')).status).toBe(401)
+    const [graces = ''] = (await login(url, 'grace', 'hopper')).headers.get('set-cookie')?.split(';') ?? []
+    expect((await refusal(`${url}/inbox/ada`, { headers: { Cookie: graces } })).body).toContain('not yours')
+    const forged = { Cookie: graces.replace('grace', 'ada') }
+    expect((await refusal(`${url}/inbox/ada`, { headers: forged })).status).toBe(401)
+
+    const [cookie = ''] = (await login(url, 'ada', 'lovelace')).headers.get('set-cookie')?.split(';') ?? []
+    const headers = { Cookie: cookie, Origin: 'https://app.example' }
+    const peer = await Peer.dial(`${wsUrl}/inbox/ada`, { headers })
+    expect(await peer.next()).toBe('Welcome, ada')
+    expect(await peer.send('hello').next()).toBe('ada said hello')
+    const evil = await refusal(`${url}/inbox/ada`, { headers: { ...headers, Origin: 'https://evil.example' } })
+    expect(evil.status).toBe(403)
+    const more = [
+      await Peer.dial(`${wsUrl}/inbox/ada`, { headers }),
+      await Peer.dial(`${wsUrl}/inbox/ada`, { headers }),
+    ]
+    expect((await refusal(`${url}/inbox/ada`, { headers })).status).toBe(429)
+    for (const open of [peer, ...more]) expect(await open.close()).toBe('1000')
+  },
+
+  async typed({ wsUrl }) {
+    const [one, two] = [await Peer.dial(`${wsUrl}/vote`), await Peer.dial(`${wsUrl}/vote`)]
+    const counts = (tea: number, coffee: number): string => JSON.stringify({ type: 'counts', counts: { tea, coffee } })
+    expect(await two.send('{"type":"ask"}').next()).toBe(counts(0, 0))
+    one.send('{"type":"vote","choice":"tea"}')
+    expect([await one.next(), await two.next()]).toEqual([counts(1, 0), counts(1, 0)])
+    const answer = JSON.parse(await two.send('{"type":"vote","choice":"beer"}').next())
+    expect(answer).toMatchObject({ type: 'invalid', path: 'choice' })
+    expect(JSON.parse(await two.send('no JSON').next())).toMatchObject({ type: 'invalid' })
+    expect(await one.send('{"type":"ask"}').next()).toBe(counts(1, 0))
+    expect([await one.close(), await two.close()]).toEqual(['1000', '1000'])
+  },
+
+  async blueprints({ url, wsUrl }) {
+    const watcher = await Peer.dial(`${wsUrl}/games/chess/watch`, { subprotocols: ['game.v1'] })
+    expect([watcher.socket.protocol, await watcher.next()]).toEqual(['game.v1', 'You watch chess'])
+    expect((await refusal(`${url}/referees/chess/report`)).status).toBe(401)
+    const headers = { Authorization: 'Bearer whistle' }
+    const referee = await Peer.dial(`${wsUrl}/referees/chess/report`, { headers })
+    expect(await referee.send('e4').next()).toBe('{"watchers":1}')
+    expect(await watcher.next()).toBe('e4')
+    expect((await refusal(`${url}/referees/go/report`, { headers })).status).toBe(503)
+    expect(await referee.send('x'.repeat(257)).closed).toStartWith('1009')
+    expect(await watcher.close()).toBe('1000')
+  },
+
+  async rpc({ wsUrl }) {
+    const peer = await Peer.dial(`${wsUrl}/rpc`)
+    const call = (request: object): unknown => peer.send(JSON.stringify(request))
+    const next = async (): Promise<unknown> => JSON.parse(await peer.next())
+    call({ id: 1, method: 'wait', params: 100 })
+    call({ id: 2, method: 'add', params: [1, 2, 3] })
+    call({ id: 3, method: 'divide', params: [1, 0] })
+    expect(await next()).toEqual({ id: 2, result: 6 })
+    expect(await next()).toEqual({ id: 3, error: 'Division by zero' })
+    expect(await next()).toEqual({ id: 1, result: 'waited' })
+    call({ id: 4, method: 'subtract', params: [] })
+    expect(await next()).toEqual({ id: null, error: expect.any(String) })
+    call({ id: 5, method: 'wait', params: 10_000 })
+    expect(await peer.close()).toBe('1000')
+  },
+}
+
+/** What some examples are started with. */
+const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  auth: { ORIGINS: 'https://app.example,https://b.example' },
+}
+
+function login(url: string, name: string, password: string): Promise<Response> {
+  return fetch(`${url}/login`, { headers: { Authorization: `Basic ${btoa(`${name}:${password}`)}` } })
 }
 
 const names = [...new Bun.Glob('*.ts').scanSync({ cwd: FOLDER })].map((file) => file.replace(/\.ts$/, '')).sort()
@@ -62,7 +139,7 @@ describe.each(names)('example %s', (name) => {
     ['deno', file],
     ['node-current', FROM_SOURCE],
   ] as const)(`H20 ${name} starts, works and stops on %s`, async (runtime, entry) => {
-    await using server = await startServer(runtime, entry, { args: [file], env: { PORT: '0' } })
+    await using server = await startServer(runtime, entry, { args: [file], env: { ...SETTINGS[name], PORT: '0' } })
     await USES[name]?.(server)
     expect(server.stderr).toBe('')
     expect(await server.stop()).toBe('SIGTERM')
