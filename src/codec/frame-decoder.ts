@@ -57,7 +57,7 @@ export class FrameDecoder implements FrameHeader {
   /** Chunks of the queue that have been read: taking them off its front one by one would be quadratic. */
   #taken = 0
   /** Bytes of a header that was cut by the end of a chunk. */
-  readonly #head: Uint8Array = new Uint8Array(MAX_HEADER)
+  #head: Uint8Array = EMPTY
   #headLength = 0
 
   constructor(role: Role, extensions: readonly Extension[]) {
@@ -99,6 +99,7 @@ export class FrameDecoder implements FrameHeader {
         }
       }
       while (this.#offset < this.chunk.length) {
+        if (this.#headLength === 0) this.#head = new Uint8Array(MAX_HEADER)
         this.#head[this.#headLength++] = this.chunk[this.#offset] as number
         this.#advance(1)
         if (this.#parse(this.#head, 0, this.#headLength) > 0) {

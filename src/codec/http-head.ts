@@ -139,9 +139,7 @@ export function formatStatusLine(status: number): string {
 
 /** One byte per character; all are below U+0100. */
 export function latin1Bytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length)
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
-  return bytes
+  return Buffer.from(text, 'latin1')
 }
 
 /** @throws {RangeError} naming the option */

@@ -61,8 +61,8 @@ export class Protocol implements Iterable<ProtocolEvent> {
   #fragments = 0
   /** Opcode of the message that is being sent in fragments, `CONTINUATION` when there is none. */
   #sending: number = Opcode.CONTINUATION
-  readonly #control: Uint8Array = new Uint8Array(MAX_CONTROL_PAYLOAD)
-  #controlLength = 0
+  /** What has arrived of a control frame's payload. */
+  #control: Uint8Array = NO_BYTES
   /** The Close or the violation that the bytes have come to, until it is told. */
   #end: CloseConnection | ProtocolError | null = null
   #endReported = false
@@ -377,12 +377,14 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   #controlPiece(): ProtocolEvent | null {
     const decoder = this.#decoder
-    const { pieceStart, pieceEnd } = decoder
-    this.#control.set(decoder.chunk.subarray(pieceStart, pieceEnd), this.#controlLength)
-    this.#controlLength += pieceEnd - pieceStart
-    if (decoder.remaining > 0) return null
-    const payload = this.#control.slice(0, this.#controlLength)
-    this.#controlLength = 0
+    const before = this.#control
+    const piece = decoder.chunk.subarray(decoder.pieceStart, decoder.pieceEnd)
+    const payload = new Uint8Array(before.length + piece.length)
+    payload.set(before)
+    payload.set(piece, before.length)
+    const finished = decoder.remaining === 0
+    this.#control = finished ? NO_BYTES : payload
+    if (!finished) return null
     if (decoder.opcode === Opcode.PING) return { type: 'Ping', payload }
     if (decoder.opcode === Opcode.PONG) return { type: 'Pong', payload }
     return closeEvent(payload)

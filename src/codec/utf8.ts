@@ -56,10 +56,16 @@ function isShortAscii(bytes: Uint8Array, start: number, end: number): boolean {
   return seen < 0x80
 }
 
+/** Bytes of the longest sequence. */
+const MAX_SEQUENCE = 4
+
+/** Most texts are never cut inside a character: memory for that is taken when the first one is. */
+const NO_CARRY: StringBuffer = stringBuffer(new Uint8Array(0))
+
 /** Decodes one text at a time, piece by piece. */
 export class Utf8Decoder {
   /** The unfinished sequence carried over from the last piece. */
-  readonly #carry: StringBuffer = Buffer.alloc(4) as StringBuffer
+  #carry: StringBuffer = NO_CARRY
   #carried = 0
 
   /**
@@ -106,6 +112,7 @@ export class Utf8Decoder {
         : this.#carried === 1
           ? secondFits(lead, byte)
           : (byte & 0xc0) === 0x80
+    if (this.#carry === NO_CARRY) this.#carry = stringBuffer(new Uint8Array(MAX_SEQUENCE))
     this.#carry[this.#carried++] = byte
     return fits
   }

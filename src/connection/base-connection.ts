@@ -200,9 +200,10 @@ export abstract class BaseConnection implements Connection {
   protected settle(info: CloseInfo): void {
     if (this.#info !== undefined) return
     this.#info = info
-    if (this.inbox.waiter !== undefined) this.inbox.end(this.closedError, QUIET_CLOSE_CODES.includes(info.code))
+    if (this.inbox.waiter !== undefined) this.inbox.end(() => this.closedError, QUIET_CLOSE_CODES.includes(info.code))
     this.#closed?.resolve(info)
-    this.#abort?.abort(this.closedError)
+    // An error captures a stack: most connections end without anybody asking for one.
+    if (this.#abort !== undefined) this.#abort.abort(this.closedError)
   }
 
   #take(delivery: Delivery, options?: ReceiveOptions): Promise<unknown> {

@@ -189,9 +189,10 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   protected override settle(info: CloseInfo): void {
     if (this.info !== undefined) return
     super.settle(info)
-    this.#keepalive.end(this.closedError)
-    this.#outbox.end(this.closedError)
-    this.#sender.end(this.closedError)
+    const error = (): Error => this.closedError
+    this.#keepalive.end(error)
+    this.#outbox.end(error)
+    this.#sender.end(error)
     this.#parts?.fail(this.closedError)
     this.#parts = undefined
   }

@@ -67,9 +67,9 @@ export class HostedOutbox implements MessageSink, SendRoom {
   }
 
   /** The connection has ended: nobody gets room any more. */
-  end(error: Error): void {
+  end(error: () => Error): void {
     this.#forgetParts()
-    for (const { promise, reject } of this.#waiting.splice(0)) rejectQuietly(promise, reject, error)
+    for (const { promise, reject } of this.#waiting.splice(0)) rejectQuietly(promise, reject, error())
   }
 
   readonly #onDrained = (): void => {

@@ -148,9 +148,10 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     if (this.info !== undefined) return
     super.settle(info)
     if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
-    this.#keepalive.end(this.closedError)
-    this.#outbox.end(this.closedError)
-    this.#sender.end(this.closedError)
+    const error = (): Error => this.closedError
+    this.#keepalive.end(error)
+    this.#outbox.end(error)
+    this.#sender.end(error)
   }
 
   #onMessage(data: string | Uint8Array): void {

@@ -115,10 +115,10 @@ export class Inbox {
   }
 
   /** The connection has ended and no message is left: settles every caller that waits. */
-  end(error: Error, quiet: boolean): void {
+  end(error: () => Error, quiet: boolean): void {
     for (let waiter = this.#nextWaiter(); waiter !== undefined; waiter = this.#nextWaiter()) {
       if (quiet && waiter.delivery === Delivery.RESULT) waiter.resolve({ value: undefined, done: true })
-      else rejectQuietly(waiter.promise, waiter.reject, error)
+      else rejectQuietly(waiter.promise, waiter.reject, error())
     }
   }
 

@@ -100,10 +100,10 @@ export class Keepalive {
   }
 
   /** The connection has ended: pings that wait for their Pong fail. */
-  end(error: Error): void {
+  end(error: () => Error): void {
     this.stop()
     for (const { promise, reject } of this.#outstanding.splice(0)) {
-      if (promise !== undefined && reject !== undefined) rejectQuietly(promise, reject, error)
+      if (promise !== undefined && reject !== undefined) rejectQuietly(promise, reject, error())
     }
   }
 

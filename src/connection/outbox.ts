@@ -78,8 +78,8 @@ export class Outbox {
   }
 
   /** The connection has ended: nobody gets room any more. */
-  end(error: Error): void {
-    for (const { promise, reject } of this.#senders.splice(0)) rejectQuietly(promise, reject, error)
+  end(error: () => Error): void {
+    for (const { promise, reject } of this.#senders.splice(0)) rejectQuietly(promise, reject, error())
   }
 
   #schedule(): void {

@@ -101,8 +101,8 @@ export class Sender {
   }
 
   /** The connection has ended: a message whose next part has not come is given up. */
-  end(error: Error): void {
-    this.#abandon?.(error)
+  end(error: () => Error): void {
+    this.#abandon?.(error())
   }
 
   #sendNow(payload: string | Uint8Array, options: SendMessageOptions | undefined): Promise<boolean> {

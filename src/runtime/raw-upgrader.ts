@@ -53,7 +53,7 @@ export class RawHandshake implements Upgrader {
   readonly #incoming: IncomingMessage
   readonly #socket: Duplex
   readonly #head: Uint8Array
-  readonly #headers: HeaderList
+  readonly headers: HeaderList
   /** Bytes written to the socket, by whomever, before this request's turn. */
   #writtenBefore: number
   #deadline: TimerHandle
@@ -75,7 +75,7 @@ export class RawHandshake implements Upgrader {
     this.#incoming = incoming
     this.#socket = socket
     this.#head = head
-    this.#headers = rawHeaders(incoming)
+    this.headers = rawHeaders(incoming)
     this.#writtenBefore = bytesWritten(socket)
     host.live.handshakes.add(this)
     socket.once('close', () => this.#onClose())
@@ -87,8 +87,8 @@ export class RawHandshake implements Upgrader {
     try {
       await this.#earlierResponses()
       if (this.#decided) return
-      checkHead(this.#incoming, this.#headers)
-      if (isWebSocketUpgrade(this.#headers)) await this.#respond()
+      checkHead(this.#incoming, this.headers)
+      if (isWebSocketUpgrade(this.headers)) await this.#respond()
       else this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
     } catch (error) {
       if (error instanceof HandshakeError) return this.#decline(refusal(error.status, error.message))
@@ -116,7 +116,7 @@ export class RawHandshake implements Upgrader {
   async #respond(): Promise<void> {
     const { app, live } = this.#host
     if (live.draining) return this.#decline(shuttingDown())
-    const request = fetchRequest(this.#incoming, this.#headers, () => this.#signal())
+    const request = fetchRequest(this.#incoming, this.headers, () => this.#signal())
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
     const response = await app.fetch(request, env)
     if (this.#decided) await response.body?.cancel()
@@ -162,8 +162,8 @@ export class RawHandshake implements Upgrader {
       head: this.#head,
       // Admission has checked both; Fetch may have joined lines, these are as they came.
       asked: {
-        key: trimWhitespace(headerValues(this.#headers, 'sec-websocket-key')[0] ?? ''),
-        extensions: parseExtensions(headerValues(this.#headers, 'sec-websocket-extensions')),
+        key: trimWhitespace(headerValues(this.headers, 'sec-websocket-key')[0] ?? ''),
+        extensions: parseExtensions(headerValues(this.headers, 'sec-websocket-extensions')),
       },
       acceptance,
       extraHeaders: [...response.headers].filter(([name]) => !isReservedHeader(name) && name !== 'content-length'),

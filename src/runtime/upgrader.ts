@@ -5,6 +5,7 @@
  * `hosted-upgrader.ts` finds one. `new Response(null, { status: 101 })` cannot be built everywhere, and middleware may
  * rebuild a response, so the intent to upgrade lives in the upgrader and never in the identity of a `Response`.
  */
+import type { HeaderList } from '../codec/header.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import type { ResolvedConnectionOptions } from '../connection/options.ts'
 
@@ -36,6 +37,8 @@ export interface Upgrader {
   /** As `Connection.mode`. */
   readonly mode: string
   readonly capabilities: Capabilities
+  /** The request's headers as they were on the wire, where the host shows them: `Headers` joins lines. */
+  readonly headers?: HeaderList | undefined
   /** Takes the request. Called once per request, after every check has passed. */
   upgrade(request: Request, acceptance: Acceptance): Upgrade
 }

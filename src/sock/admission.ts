@@ -81,7 +81,7 @@ export async function admit(
     const route = await resolve(c)
     const limit = route.options.handshakeTimeout ?? ROUTE_OPTIONS.handshakeTimeout.default
     const decision = decide(c, request, route, places)
-    if (limit === Number.POSITIVE_INFINITY) return await decision
+    if (limit === Number.POSITIVE_INFINITY || !mayTakeTime(route)) return await decision
     return await within(decision, limit - (performance.now() - started), () =>
       refuse(c, 503, `The handshake took longer than handshakeTimeout, ${limit} ms`, RETRY_LATER),
     )
@@ -89,6 +89,12 @@ export async function admit(
     if (error instanceof Response) return error
     throw error
   }
+}
+
+/** Whether the application has a say, and could think about it for a while; a timer costs more than all checks. */
+function mayTakeTime({ options }: ResolvedRoute): boolean {
+  const { beforeUpgrade, origin, subprotocols } = options
+  return beforeUpgrade !== undefined || typeof origin === 'function' || typeof subprotocols === 'function'
 }
 
 async function decide(

@@ -56,7 +56,9 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
   if (typeof handler !== 'function') throw new TypeError('A route needs a handler, which is a function')
   const resolve = routeResolver(layers)
   return async (c, next) => {
-    const headers = [...c.req.raw.headers]
+    if (c.req.header('upgrade') === undefined) return fallThrough(c, next)
+    const upgrader = findUpgrader(c)
+    const headers = upgrader?.headers ?? [...c.req.raw.headers]
     if (!isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
     try {
@@ -66,7 +68,6 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
         return admitted
       }
       const { subprotocol, route } = admitted
-      const upgrader = findUpgrader(c)
       if (upgrader === undefined) {
         places.release()
         return refuse(c, 501, noAdapter(c.env))
