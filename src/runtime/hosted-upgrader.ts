@@ -49,7 +49,8 @@ export function noAdapter(env: unknown): string {
 export function hostedFetch(fetch: Fetch, onHost: (host: Host) => void): Fetch {
   let told = false
   return (request, env, context) => {
-    const isRaw = typeof env === 'object' && env !== null && UPGRADER in env
+    // Plain requests of a raw server carry what its bridge from `node:http` gives them.
+    const isRaw = typeof env === 'object' && env !== null && (UPGRADER in env || 'incoming' in env)
     if (isRaw || (told && !isUpgrade(request))) return fetch(request, env, context)
     const host = hostOf(env)
     if (host === undefined || handshakes.has(request)) return fetch(request, env, context)
