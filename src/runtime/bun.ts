@@ -56,6 +56,7 @@ export function bunServer(env: unknown): BunServer | undefined {
   return undefined
 }
 
+/** `Bun.serve` as a host. */
 export const bunHost: Host = {
   mode: 'bun-serve',
   capabilities: {
@@ -141,6 +142,7 @@ class BunSocket implements HostedSocket {
   }
 }
 
+/** What `sock.websocket` gives: one object for every server, because what is a connection's own is in `ws.data`. */
 export const bunWebSocketHandler: BunWebSocketHandler = {
   maxPayloadLength: 16_777_216,
   idleTimeout: 0,

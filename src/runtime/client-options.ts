@@ -1,12 +1,14 @@
 /** Where a client goes and how: the URL taken apart, the options checked, before a byte leaves. */
 import { Buffer } from 'node:buffer'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import type { HeaderList } from '../codec/header.ts'
+import { type HeaderList, isToken } from '../codec/header.ts'
 import {
   type ConnectionOptions,
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
 } from '../connection/options.ts'
+import { nodeClock } from './node-clock.ts'
+import { checkDuration, parseWebSocketUrl } from './websocket-url.ts'
 
 /** What `connect` takes besides the URL. */
 export interface ClientOptions extends ConnectionOptions {
@@ -22,7 +24,12 @@ export interface ClientOptions extends ConnectionOptions {
   connectTimeout?: number
   /** Gives up connecting. It has no effect on the open connection. */
   signal?: AbortSignal
-  /** Redirects (301, 302, 303, 307, 308) to follow; credentials are not sent on to another origin. @default 0 */
+  /**
+   * Redirects (301, 302, 303, 307, 308) to follow. Credentials are not sent on to another origin, and from TLS to a URL
+   * without it no redirect is followed.
+   *
+   * @default 0
+   */
   maxRedirects?: number
 }
 
@@ -35,30 +42,11 @@ export interface Dial {
   readonly tls: TlsOptions
   readonly socketPath: string | undefined
   readonly connectTimeout: number
+  /** When that is over, on the clock of the connection. */
+  readonly deadline: number
   readonly signal: AbortSignal | undefined
   readonly maxRedirects: number
   readonly connection: ResolvedConnectionOptions
-}
-
-const SCHEMES: Readonly<Record<string, string>> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' }
-
-/**
- * The URL as RFC 6455 §3 wants it.
- *
- * @throws {TypeError} when it is none, has a scheme that we do not speak, or a fragment
- */
-export function parseWebSocketUrl(url: string | URL): URL {
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-  } catch {
-    throw new TypeError(`url: not an absolute URL: ${JSON.stringify(String(url))}`)
-  }
-  const scheme = SCHEMES[parsed.protocol]
-  if (scheme === undefined) throw new TypeError(`url: scheme must be ws, wss, http or https, got ${parsed.protocol}`)
-  if (parsed.hash !== '' || parsed.href.endsWith('#')) throw new TypeError('url: must have no fragment (RFC 6455 §3)')
-  // The setter of `protocol` refuses to change between special schemes on some runtimes.
-  return new URL(parsed.href.replace(parsed.protocol, scheme))
 }
 
 /**
@@ -70,6 +58,7 @@ export function planDial(target: string | URL, options: ClientOptions): Dial {
   const { headers, subprotocols, tls, socketPath, connectTimeout, signal, maxRedirects, ...connection } = options
   const url = parseWebSocketUrl(target)
   const list = headerList(headers)
+  const timeout = checkDuration('connectTimeout', connectTimeout ?? 10_000)
   if ((url.username !== '' || url.password !== '') && !list.some(([name]) => name.toLowerCase() === 'authorization')) {
     const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
     list.push(['Authorization', `Basic ${Buffer.from(credentials).toString('base64')}`])
@@ -78,35 +67,82 @@ export function planDial(target: string | URL, options: ClientOptions): Dial {
     url,
     secure: url.protocol === 'wss:',
     headers: list,
-    subprotocols: typeof subprotocols === 'string' ? [subprotocols] : (subprotocols ?? []),
-    tls: tls ?? {},
-    socketPath,
-    connectTimeout: duration('connectTimeout', connectTimeout ?? 10_000),
-    signal,
+    subprotocols: subprotocolList(subprotocols),
+    tls: tlsOptions(tls),
+    socketPath: path(socketPath),
+    connectTimeout: timeout,
+    deadline: nodeClock.now() + timeout,
+    signal: abortSignal(signal),
     maxRedirects: count('maxRedirects', maxRedirects ?? 0),
     connection: resolveConnectionOptions(connection),
   }
 }
 
-/** The same dial after a redirect to `location`. */
-export function redirectDial(dial: Dial, location: string): Dial {
-  const url = parseWebSocketUrl(new URL(location, dial.url.href.replace(/^ws/, 'http')))
+/** The same dial after a redirect to `location`; `undefined` when that may not be followed. */
+export function redirectDial(dial: Dial, location: string): Dial | undefined {
+  const from = dial.url.href.replace(/^ws/, 'http')
+  if (!URL.canParse(location, from)) return undefined
+  const target = new URL(location, from)
+  // RFC 9110 §10.2.2 allows a fragment here, and a WebSocket has none.
+  target.hash = ''
+  if (!/^(https?|wss?):$/.test(target.protocol)) return undefined
+  const url = parseWebSocketUrl(target)
+  const secure = url.protocol === 'wss:'
+  if (dial.secure && !secure) return undefined
   const sameOrigin = url.host === dial.url.host && url.protocol === dial.url.protocol
   const headers = sameOrigin ? dial.headers : dial.headers.filter(([name]) => !/^(authorization|cookie)$/i.test(name))
-  return { ...dial, url, secure: url.protocol === 'wss:', headers, maxRedirects: dial.maxRedirects - 1 }
+  return { ...dial, url, secure, headers, maxRedirects: dial.maxRedirects - 1 }
 }
 
 function headerList(headers: ClientOptions['headers']): [string, string][] {
   if (headers === undefined) return []
+  if (typeof headers !== 'object' || headers === null) {
+    throw new TypeError(`headers: expected an object, Headers or a list of pairs, got ${nameOf(headers)}`)
+  }
   const pairs =
     Symbol.iterator in headers ? [...(headers as Iterable<readonly [string, string]>)] : Object.entries(headers)
-  return pairs.map(([name, value]) => [name, value])
+  return pairs.map((pair) => {
+    if (!Array.isArray(pair)) throw new TypeError(`headers: expected pairs of a name and a value, got ${nameOf(pair)}`)
+    const [name, value] = pair as readonly unknown[]
+    if (typeof name !== 'string' || typeof value !== 'string') {
+      throw new TypeError(`headers: ${JSON.stringify(name)} must be a string, got ${nameOf(value)}`)
+    }
+    return [name, value]
+  })
 }
 
-function duration(name: string, value: number): number {
-  if (typeof value !== 'number') throw new TypeError(`${name}: expected milliseconds, got ${typeof value}`)
-  if (!(value > 0)) throw new RangeError(`${name}: expected more than 0 milliseconds, got ${value}`)
-  return value
+function subprotocolList(subprotocols: ClientOptions['subprotocols']): readonly string[] {
+  const list: unknown = typeof subprotocols === 'string' ? [subprotocols] : (subprotocols ?? [])
+  if (!Array.isArray(list)) {
+    throw new TypeError(`subprotocols: expected a string or a list of them, got ${nameOf(list)}`)
+  }
+  for (const name of list as unknown[]) {
+    if (typeof name === 'string' && isToken(name)) continue
+    throw new TypeError(`subprotocols: not a token (RFC 6455 §4.1): ${JSON.stringify(name)}`)
+  }
+  if (new Set(list).size < list.length) throw new TypeError('subprotocols: one is listed twice (RFC 6455 §4.1)')
+  return list as string[]
+}
+
+function tlsOptions(tls: ClientOptions['tls']): TlsOptions {
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) {
+    throw new TypeError(`tls: expected an object, got ${nameOf(tls)}`)
+  }
+  return tls ?? {}
+}
+
+function path(socketPath: string | undefined): string | undefined {
+  if (socketPath === undefined || (typeof socketPath === 'string' && socketPath !== '')) return socketPath
+  throw new TypeError(`socketPath: expected the path of a unix socket, got ${nameOf(socketPath)}`)
+}
+
+function abortSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal
+  throw new TypeError(`signal: expected an AbortSignal, got ${nameOf(signal)}`)
+}
+
+function nameOf(value: unknown): string {
+  return value === null ? 'null' : value === '' ? "''" : typeof value
 }
 
 function count(name: string, value: number): number {

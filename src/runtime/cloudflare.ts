@@ -23,6 +23,7 @@ function response101(webSocket: WorkerWebSocket, headers?: Headers): Response {
   return new Response(null, init)
 }
 
+/** Cloudflare Workers as a host; a Durable Object is the same. */
 export const cloudflareHost: Host = {
   mode: 'cloudflare',
   capabilities: {

@@ -13,7 +13,7 @@ interface DenoHost {
 }
 
 function deno(): DenoHost | undefined {
-  return (globalThis as { Deno?: DenoHost }).Deno
+  return (globalThis as unknown as { Deno?: DenoHost }).Deno
 }
 
 /** Milliseconds from the 101 to the open socket. */
@@ -24,6 +24,7 @@ export function isDeno(): boolean {
   return typeof deno()?.upgradeWebSocket === 'function'
 }
 
+/** `Deno.serve` as a host. */
 export const denoHost: Host = {
   mode: 'deno-serve',
   capabilities: {

@@ -29,6 +29,7 @@ export class EventSocket implements HostedSocket {
   readonly #socket: StandardWebSocket
   readonly #closesLate: boolean
   #events: HostedSocketEvents | undefined
+  readonly #early: ((events: HostedSocketEvents) => void)[] = []
 
   /** @param closesLate whether messages that are here already must be read before a Close is sent */
   constructor(socket: StandardWebSocket, remoteAddress?: string, closesLate: boolean = false) {
@@ -37,6 +38,7 @@ export class EventSocket implements HostedSocket {
     this.remoteAddress = remoteAddress
     // The default is a Blob, whose bytes come later than the next message.
     socket.binaryType = 'arraybuffer'
+    this.#listen()
   }
 
   get readyState(): number {
@@ -49,18 +51,35 @@ export class EventSocket implements HostedSocket {
 
   attach(events: HostedSocketEvents): void {
     this.#events = events
-    this.#socket.addEventListener('message', ({ data }) => {
-      events.onMessage(typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer))
+    for (const tell of this.#early.splice(0)) tell(events)
+  }
+
+  /** Passes an event on, or keeps it for who attaches later. */
+  #tell(tell: (events: HostedSocketEvents) => void): void {
+    if (this.#events === undefined) this.#early.push(tell)
+    else tell(this.#events)
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    socket.addEventListener('message', ({ data }) => {
+      const message = typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer)
+      this.#tell((events) => events.onMessage(message))
     })
-    this.#socket.addEventListener('close', ({ code, reason, wasClean }) => {
+    socket.addEventListener('close', ({ code, reason, wasClean }) => {
       // Some hosts leave the answer to the peer's Close to us.
-      if (this.#socket.readyState !== CLOSED) this.#attempt(() => this.#socket.close(code, reason))
-      events.onClose(code, reason, wasClean)
+      if (socket.readyState !== CLOSED) this.#attempt(() => socket.close(code, reason))
+      this.#tell((events) => events.onClose(code, reason, wasClean))
     })
-    this.#socket.addEventListener('error', () => {
+    socket.addEventListener('error', () => {
       // Where a broken protocol is an error without a close.
-      if (this.#socket.readyState === CLOSED) hostClock.afterTurn(() => events.onClose(1006, '', false))
+      if (socket.readyState === CLOSED) this.#tellBroken()
     })
+  }
+
+  #tellBroken(): void {
+    // A close that is on its way comes first, and knows more.
+    hostClock.afterTurn(() => this.#tell((events) => events.onClose(1006, '', false)))
   }
 
   send(data: string | Uint8Array): void {
@@ -95,7 +114,7 @@ export class EventSocket implements HostedSocket {
     try {
       act()
     } catch {
-      if (this.#socket.readyState === CLOSED) hostClock.afterTurn(() => this.#events?.onClose(1006, '', false))
+      if (this.#socket.readyState === CLOSED) this.#tellBroken()
     }
   }
 }

@@ -1,0 +1,256 @@
+/** A connection over a socket that a host frames, with the socket in the hands of the test. */
+import { expect, test } from 'bun:test'
+import { ConnectionClosed, WebSocketError } from '../../src/codec/errors.ts'
+import type { Capabilities } from '../../src/connection/connection.ts'
+import { applicationCode, HostedConnection } from '../../src/connection/hosted.ts'
+import type { HostedSocket, HostedSocketEvents } from '../../src/connection/hosted-socket.ts'
+import { type ConnectionOptions, resolveConnectionOptions } from '../../src/connection/options.ts'
+import { SharedMessage } from '../../src/connection/shared-message.ts'
+import { FakeClock } from './fake-clock.ts'
+
+const LEAST: Capabilities = {
+  receiveBackpressure: false,
+  sendBackpressure: true,
+  ping: false,
+  closeCodes: false,
+  deflateOptions: false,
+  fragments: false,
+  messageSizeLimit: false,
+  responseHeaders: true,
+}
+
+class FakeSocket implements HostedSocket {
+  readyState = 1
+  bufferedAmount = 0
+  readonly remoteAddress = '192.0.2.1'
+  readonly sent: (string | Uint8Array)[] = []
+  readonly closes: string[] = []
+  terminated = 0
+  refuses = false
+  events!: HostedSocketEvents
+  #drained: (() => void) | undefined
+
+  attach(events: HostedSocketEvents): void {
+    this.events = events
+  }
+  send(data: string | Uint8Array): void {
+    if (this.refuses) throw new WebSocketError('The host did not send the message: no')
+    this.sent.push(data)
+  }
+  ping(payload: Uint8Array): void {
+    this.sent.push(`ping ${payload.length}`)
+  }
+  close(code: number, reason: string): void {
+    this.closes.push(`${code} ${reason}`.trimEnd())
+  }
+  terminate(): void {
+    this.terminated++
+  }
+  onceDrained(callback: () => void): void {
+    this.#drained = callback
+  }
+  drain(left: number): void {
+    this.bufferedAmount = left
+    const callback = this.#drained
+    this.#drained = undefined
+    callback?.()
+  }
+}
+
+function hosted(
+  options: ConnectionOptions = {},
+  capabilities: Partial<Capabilities> = {},
+): { ws: HostedConnection; socket: FakeSocket; clock: FakeClock } {
+  const socket = new FakeSocket()
+  const clock = new FakeClock()
+  const ws = new HostedConnection({
+    socket,
+    clock,
+    options: resolveConnectionOptions(options),
+    subprotocol: 'v1',
+    extensions: '',
+    url: 'http://host/',
+    request: undefined,
+    mode: 'fake',
+    capabilities: { ...LEAST, ...capabilities },
+  })
+  return { ws, socket, clock }
+}
+
+test('C11 a code that a host cannot send goes out, and is reported, 3000 higher', async () => {
+  expect([1000, 1001, 1009, 1011, 3000, 4999].map(applicationCode)).toEqual([1000, 4001, 4009, 4011, 3000, 4999])
+  const { ws, socket } = hosted()
+  const closed = ws.close(1001, 'going')
+  expect(socket.closes).toEqual(['4001 going'])
+  socket.events.onClose(4001, 'going', true)
+  expect(await closed).toEqual({ code: 4001, reason: 'going', wasClean: true, initiator: 'local' })
+  const able = hosted({}, { closeCodes: true })
+  void able.ws.close(1001)
+  expect(able.socket.closes).toEqual(['1001'])
+})
+
+test('C11 wrong codes and reasons are refused at the call', () => {
+  const { ws, socket } = hosted()
+  for (const code of [999, 1004, 1005, 1006, 1015, 2999, 5000, 1.5]) expect(() => ws.close(code)).toThrow(RangeError)
+  expect(() => ws.close(1000, 'é'.repeat(62))).toThrow(RangeError)
+  expect(socket.closes).toEqual([])
+})
+
+test('C9 a message over maxMessageSize: 1009, or 4009 where the host cannot, and nothing of it is received', async () => {
+  for (const closeCodes of [true, false]) {
+    const { ws, socket } = hosted({ maxMessageSize: 4 }, { closeCodes })
+    socket.events.onMessage('éé')
+    socket.events.onMessage('ééx')
+    socket.events.onMessage('late')
+    const code = closeCodes ? 1009 : 4009
+    expect(socket.closes).toEqual([`${code} Peer sent a message over maxMessageSize`])
+    expect(await ws.receive()).toBe('éé')
+    await expect(ws.receive()).rejects.toMatchObject({ name: 'ConnectionClosed', code, wasClean: false })
+  }
+})
+
+test('R17 an inbox of more than 16 × inboxBytes closes with 1013 when another message comes', async () => {
+  const { ws, socket } = hosted({ inboxBytes: 1000 }, { closeCodes: true })
+  const message = new Uint8Array(936)
+  for (let i = 0; i < 17; i++) socket.events.onMessage(message)
+  expect(socket.closes).toEqual([])
+  socket.events.onMessage(message)
+  expect(socket.closes).toEqual(['1013 Messages come faster than they are read'])
+  for (let i = 0; i < 17; i++) expect(await ws.receive()).toBe(message)
+  await expect(ws.receive()).rejects.toBeInstanceOf(ConnectionClosed)
+})
+
+test('C12 closeTimeout ends the wait for the host, and drops the socket', async () => {
+  const { ws, socket, clock } = hosted({ closeTimeout: 100 })
+  const closed = ws.close()
+  clock.advance(99)
+  expect(socket.terminated).toBe(0)
+  clock.advance(1)
+  expect(socket.terminated).toBe(1)
+  expect(await closed).toEqual({ code: 1006, reason: '', wasClean: false, initiator: 'local' })
+})
+
+test('C14 idleTimeout and maxLifetime pass on the given clock, and no Ping is sent by a host that cannot', () => {
+  const { socket, clock } = hosted({ maxLifetime: 90_000 }, { closeCodes: true })
+  clock.advance(89_000)
+  expect([socket.sent, socket.closes]).toEqual([[], []])
+  clock.advance(1000)
+  expect(socket.closes).toEqual(['1001 Maximum lifetime reached'])
+})
+
+test('C13 on a host with Pings, a peer that is silent after one is dropped', async () => {
+  const { ws, socket, clock } = hosted({ pingInterval: 10, pongTimeout: 5 }, { ping: true })
+  clock.advance(10)
+  expect(socket.sent).toEqual(['ping 4'])
+  socket.events.onMessage('alive')
+  clock.advance(10)
+  expect(ws.connected).toBe(true)
+  clock.advance(20)
+  expect(socket.terminated).toBe(1)
+  expect(ws.code).toBe(1006)
+})
+
+test('C13 ping where a host has none rejects and names it', async () => {
+  const { ws } = hosted()
+  await expect(ws.ping()).rejects.toThrow('the host (fake) sends no Ping')
+  const able = hosted({}, { ping: true })
+  expect(() => able.ws.ping(new Uint8Array(126))).toThrow(RangeError)
+})
+
+test('C3 sendStream joins what has parts, within maxBufferedAmount, and others wait behind it', async () => {
+  async function* parts(...all: (string | Uint8Array)[]): AsyncGenerator<string | Uint8Array> {
+    yield* all
+  }
+  const { ws, socket } = hosted()
+  const first = ws.sendStream(parts('a', 'b'))
+  const second = ws.send('c')
+  expect(await Promise.all([first, second])).toEqual([true, true])
+  await ws.sendStream(parts(new Uint8Array([1]), new Uint8Array([2, 3])))
+  await ws.sendStream(parts())
+  expect(socket.sent).toEqual(['ab', 'c', new Uint8Array([1, 2, 3]), ''])
+  const small = hosted({ maxBufferedAmount: 10, highWaterMark: 10 })
+  await expect(small.ws.sendStream(parts('123456', '78901'))).rejects.toThrow('maxBufferedAmount (10 bytes)')
+  expect(small.socket.sent).toEqual([])
+})
+
+test('C4 send waits above highWaterMark until the host has sent enough', async () => {
+  const { ws, socket } = hosted({ highWaterMark: 10 })
+  expect(await ws.send('x')).toBe(true)
+  socket.bufferedAmount = 11
+  let done = false
+  const waits = ws.send('y').then((sent) => {
+    done = sent
+  })
+  expect(ws.trySend('z')).toBe(false)
+  socket.drain(11)
+  await Promise.resolve()
+  expect(done).toBe(false)
+  socket.drain(10)
+  await waits
+  expect(done).toBe(true)
+})
+
+test('C5 sendPolicy: drop leaves a message out, close and too much unsent end with 1013', async () => {
+  const drop = hosted({ highWaterMark: 10, sendPolicy: 'drop' }, { closeCodes: true })
+  drop.socket.bufferedAmount = 11
+  expect(await drop.ws.send('x')).toBe(false)
+  for (const options of [{ sendPolicy: 'close' }, { maxBufferedAmount: 10 }] as const) {
+    const { ws, socket } = hosted({ highWaterMark: 10, ...options }, { closeCodes: true })
+    socket.bufferedAmount = 11
+    await expect(ws.send('x')).rejects.toBeInstanceOf(ConnectionClosed)
+    expect(socket.closes).toEqual(['1013 Peer reads too slowly'])
+  }
+})
+
+test('S14 a message that the host refuses is an error of send, and no silent loss of a publish', async () => {
+  const { ws, socket } = hosted()
+  expect(ws.sendShared(new SharedMessage('all'))).toBe(true)
+  socket.refuses = true
+  await expect(ws.send('x')).rejects.toThrow('The host did not send the message')
+  expect(ws.trySend('x')).toBe(false)
+  expect(ws.sendShared(new SharedMessage('all'))).toBe(false)
+  expect(ws.connected).toBe(true)
+  socket.refuses = false
+  expect(await ws.send('y')).toBe(true)
+  expect(socket.sent).toEqual(['all', 'y'])
+})
+
+test('C10 how the host tells the end becomes code, reason, wasClean and initiator', async () => {
+  const cases: [tell: [number, string, boolean], info: unknown[]][] = [
+    [
+      [1000, 'bye', true],
+      [1000, 'bye', true, 'remote'],
+    ],
+    [
+      [1005, '', true],
+      [1005, '', true, 'remote'],
+    ],
+    [
+      [0, '', false],
+      [1006, '', false, 'transport'],
+    ],
+    [
+      [1001, 'host gave up', false],
+      [1006, '', false, 'transport'],
+    ],
+    [
+      [1006, 'gone', true],
+      [1006, '', false, 'transport'],
+    ],
+  ]
+  for (const [tell, info] of cases) {
+    const { ws, socket } = hosted()
+    socket.events.onClose(...tell)
+    socket.events.onClose(4999, 'again', true)
+    const { code, reason, wasClean, initiator } = await ws.closed
+    expect([code, reason, wasClean, initiator]).toEqual(info as never)
+    expect([ws.readyState, ws.signal.aborted]).toEqual([3, true])
+  }
+})
+
+test('C10 a host that tells the end while close runs', async () => {
+  const { ws, socket } = hosted()
+  socket.close = (code, reason) => socket.events.onClose(code, reason, true)
+  expect(await ws.close(4000, 'x')).toEqual({ code: 4000, reason: 'x', wasClean: true, initiator: 'local' })
+  await expect(ws.send('late')).rejects.toMatchObject({ code: 4000 })
+})
