@@ -9,7 +9,7 @@ import { hexOf, join, mask } from './wire-notation.ts'
 
 /** `FUZZ_SEED` and `FUZZ_SCALE` in the environment change what is tried, and how much of it. */
 const SEED = Number(process.env.FUZZ_SEED ?? 6455)
-const SCALE = Number(process.env.FUZZ_SCALE ?? 1)
+export const SCALE: number = Number(process.env.FUZZ_SCALE ?? 1)
 
 /** Asserts the property, and that it was really tried. */
 export function holds<T>(property: fc.IProperty<T>, numRuns: number = 1_000): void {
