@@ -18,6 +18,7 @@ sock.route('/echo', async (ws) => {
 sock.route('/room/:name', async (ws, c) => {
   const room = sock.topic(c.req.param('name'))
   room.subscribe(ws)
+  await ws.send('welcome')
   for await (const message of ws) room.publish(message, { except: ws })
 })
 

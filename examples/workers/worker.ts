@@ -30,6 +30,7 @@ export class Room {
     const room = sock.topic('room')
     sock.route('/room/:name', async (ws) => {
       room.subscribe(ws)
+      await ws.send('welcome')
       for await (const message of ws) room.publish(message, { except: ws })
     })
   }
