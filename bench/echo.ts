@@ -66,12 +66,12 @@ export async function measureEcho(plan: EchoPlan): Promise<EchoRow[]> {
   const { seconds, warmup, mode, path = '/', rounds } = plan
   const rows: EchoRow[] = []
   for (const of of plan.shapes) {
-    const jobs = plan.subjects.map((subject) => ({
+    const job = (subject: Subject) => ({
       subject,
       measure: (server: Parameters<typeof runEcho>[0]) =>
         runEcho(server, { ...of, path, mode: subject.control ? 'raw' : mode, seconds, warmup }),
-    }))
-    const measured = await inTurns(`${shapeName(of)} ${mode}`, jobs, rounds)
+    })
+    const measured = await inTurns(`${shapeName(of)} ${mode}`, plan.subjects.map(job), rounds)
     rows.push(...measured.map((row) => ({ ...row, shape: shapeName(of), mode })))
   }
   return rows

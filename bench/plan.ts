@@ -5,6 +5,8 @@ import type { Subject } from './subjects.ts'
 export interface Plan {
   /** A tenth of the time: fewer subjects, shapes and rounds. Its figures are a look, not a record. */
   readonly short: boolean
+  /** Whether the results are kept apart from those that the documentation is made of. */
+  readonly aside: boolean
   readonly timing: Timing
   readonly rounds: number
   /** Whether a subject was asked for, by `--only`. */
@@ -16,12 +18,14 @@ export interface Plan {
 export function planOf(argv: readonly string[]): Plan {
   const short = argv.includes('--short')
   const names = argument(argv, '--only')?.split(',')
+  const shapes = argument(argv, '--shapes')?.split(',')
   return {
     short,
-    timing: short ? { seconds: 0.3, warmup: 0.2 } : { seconds: 1, warmup: 0.5 },
+    aside: short || names !== undefined || shapes !== undefined,
+    timing: short ? { seconds: 0.3, warmup: 0.2 } : { seconds: 0.9, warmup: 0.35 },
     rounds: Number(argument(argv, '--rounds') ?? (short ? 1 : 3)),
     only: ({ name }) => names === undefined || names.includes(name),
-    shapes: argument(argv, '--shapes')?.split(','),
+    shapes,
   }
 }
 

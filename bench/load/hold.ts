@@ -40,7 +40,8 @@ export async function hold(server: BenchServer, options: HoldOptions): Promise<H
     try {
       while (!text.includes('\n')) {
         const { value, done } = await reader.read()
-        if (done) throw new Error(`Held connections failed at ${name}: ${(await new Response(child.stderr).text()).trim()}`)
+        if (done)
+          throw new Error(`Held connections failed at ${name}: ${(await new Response(child.stderr).text()).trim()}`)
         text += decoder.decode(value, { stream: true })
       }
     } finally {

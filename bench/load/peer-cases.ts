@@ -10,7 +10,7 @@ const PATHS: Readonly<Record<PeerCase, string>> = { R13: '/limits', R16: '/flood
 const EMPTY_FRAGMENTS = 200_000
 const FLOOD = 100_000_000
 /** Milliseconds. */
-const DURATION = 3_000
+const DURATION = 2_000
 const SAMPLE = 20
 
 /** Peak of the server's resident memory above that before, and how many bytes it took from the peer. */
@@ -35,7 +35,7 @@ export async function attack(server: BenchServer, id: PeerCase): Promise<{ peak:
     socket.resume()
     const bytes = id === 'R13' ? emptyFragments() : floodOf(FLOOD)
     await Promise.race([written(socket, bytes), Bun.sleep(DURATION)])
-    await Bun.sleep(DURATION / 3)
+    await Bun.sleep(DURATION / 4)
     return { peak: Math.max(peak, server.rss()) - before, sent: socket.bytesWritten - socket.writableLength }
   } finally {
     clearInterval(sampling)

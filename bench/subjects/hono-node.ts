@@ -17,6 +17,7 @@ app.get('/three/hello', (c) => c.text('hello'))
 app.get('/', echo)
 
 const wss = new WebSocketServer({ noServer: true, maxPayload: 64 << 20 })
-serve({ fetch: app.fetch, hostname: '127.0.0.1', port: Number(process.argv[2]), websocket: { server: wss as never } }, () =>
-  console.log('ready'),
+serve(
+  { fetch: app.fetch, hostname: '127.0.0.1', port: Number(process.argv[2]), websocket: { server: wss as never } },
+  () => console.log('ready'),
 )
