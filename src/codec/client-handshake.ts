@@ -57,6 +57,7 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
   #trailing: Uint8Array = NO_BYTES
   #body: RefusalBodyReader | null = null
   #extensions: readonly Extension[] = []
+  #extensionsHeader = ''
 
   /** @throws {RangeError} for a limit that is neither a positive integer nor `Infinity` */
   constructor(options: ClientHandshakeOptions = {}) {
@@ -72,6 +73,11 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
   /** The extensions agreed on; for `Protocol`, once the state is `OPEN`. */
   get extensions(): readonly Extension[] {
     return this.#extensions
+  }
+
+  /** The extensions agreed on, as the server's `Sec-WebSocket-Extensions` says; `''`: none. */
+  get extensionsHeader(): string {
+    return this.#extensionsHeader
   }
 
   /** The bytes that came behind the 101; for `Protocol`, once the state is `OPEN`. */
@@ -211,9 +217,10 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
     if (others.length > 0 || (subprotocol !== null && !request.subprotocols.includes(subprotocol))) {
       fail("Server's 'Sec-WebSocket-Protocol' is not one that was requested")
     }
-    const answers = parseExtensions(headerValues(headers, 'sec-websocket-extensions'), status)
-    const extensions = clientExtensionsHandshake(answers, request.extensions)
+    const answers = headerValues(headers, 'sec-websocket-extensions')
+    const extensions = clientExtensionsHandshake(parseExtensions(answers, status), request.extensions)
     this.#extensions = extensions
+    this.#extensionsHeader = answers.join(', ')
     this.#events.push({
       type: 'AcceptConnection',
       subprotocol,

@@ -63,6 +63,9 @@ export function planDial(target: string | URL, options: ClientOptions): Dial {
     const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
     list.push(['Authorization', `Basic ${Buffer.from(credentials).toString('base64')}`])
   }
+  // They have been taken; `Connection.url` is for logs.
+  url.username = ''
+  url.password = ''
   return {
     url,
     secure: url.protocol === 'wss:',

@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls'
 import { ClientHandshake } from '../codec/client-handshake.ts'
 import { HandshakeError, WebSocketError } from '../codec/errors.ts'
 import type { AcceptConnection, RejectConnection } from '../codec/event.ts'
-import { formatExtension, type HeaderList, headerValues } from '../codec/header.ts'
+import { type HeaderList, headerValues } from '../codec/header.ts'
 import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
 import { Protocol } from '../codec/protocol.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -41,8 +41,9 @@ export async function connect(url: string | URL, options: ClientOptions = {}): P
       return await new Dialling(dial).connection
     } catch (error) {
       const location = redirectOf(error)
-      if (location === undefined || dial.maxRedirects === 0) throw error
-      dial = redirectDial(dial, location)
+      const next = location === undefined || dial.maxRedirects === 0 ? undefined : redirectDial(dial, location)
+      if (next === undefined) throw error
+      dial = next
     }
   }
 }
@@ -76,16 +77,16 @@ class Dialling {
     const request = this.#request()
     const socket = open(dial)
     this.#socket = socket
-    socket.on('error', (error) => this.#unreachable('Cannot connect', error))
-    socket.on('close', () => this.#unreachable('The server closed the connection during the handshake'))
+    socket.on('error', this.#onError)
+    socket.on('close', this.#onClose)
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.write(request)
     dial.signal?.addEventListener('abort', this.#onAbort)
     if (dial.connectTimeout !== Number.POSITIVE_INFINITY) {
       this.#timer = nodeClock.setTimeout(
-        () => this.#unreachable(`No connection within ${dial.connectTimeout} ms`),
-        dial.connectTimeout,
+        () => this.#unreachable(`No connection within connectTimeout (${dial.connectTimeout} ms)`),
+        Math.max(0, dial.deadline - nodeClock.now()),
       )
     }
   }
@@ -122,6 +123,10 @@ class Dialling {
     }
   }
 
+  readonly #onError = (error: unknown): void => this.#unreachable('Cannot connect', error)
+
+  readonly #onClose = (): void => this.#unreachable('The server closed the connection during the handshake')
+
   readonly #onAbort = (): void => this.#fail(this.#dial.signal?.reason)
 
   #read(): void {
@@ -143,14 +148,19 @@ class Dialling {
 
   #accept(answer: AcceptConnection): void {
     if (!this.#settle()) return
-    const { extensions, trailingData } = this.#handshake
+    const { extensions, extensionsHeader, trailingData } = this.#handshake
     const { url, connection: options } = this.#dial
     const socket = this.#socket
+    // Until the connection listens: a socket that flows drops what nobody listens to.
+    socket.pause()
+    const transport = new DuplexTransport(socket, trailingData, { pausable: isPausable(socket) })
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
+    socket.off('error', this.#onError)
+    socket.off('close', this.#onClose)
     this.#resolve(
       new FramedConnection({
-        transport: new DuplexTransport(socket, trailingData, { pausable: isPausable(socket) }),
+        transport,
         protocol: new Protocol({
           role: 'client',
           extensions,
@@ -160,9 +170,7 @@ class Dialling {
         clock: nodeClock,
         options,
         subprotocol: answer.subprotocol ?? '',
-        extensions: extensions
-          .map((extension) => formatExtension(extension.name, extension.offer()[0] ?? []))
-          .join(', '),
+        extensions: extensionsHeader,
         url: url.href,
         request: undefined,
         mode: RAW_MODE,
