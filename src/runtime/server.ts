@@ -39,7 +39,7 @@ export interface Attachment {
 
 /** A server that listens. */
 export interface Server extends Attachment, AsyncDisposable {
-  /** Such as `http://localhost:3000/`, or `unix:/run/app.sock`. */
+  /** Such as `http://localhost:3000`, or `unix:/run/app.sock`. */
   readonly url: string
   /** As `server.address()` of `node:net` gives it; a unix socket's path is a string. */
   readonly address: AddressInfo | string
@@ -203,5 +203,5 @@ class RunningServer implements Server {
 function urlOf(address: AddressInfo, hostname: string | undefined, isTls: boolean): string {
   const isWildcard = hostname === undefined || hostname === '::' || hostname === '0.0.0.0' || hostname === ''
   const host = isWildcard ? 'localhost' : hostname.includes(':') ? `[${hostname}]` : hostname
-  return `${isTls ? 'https' : 'http'}://${host}:${address.port}/`
+  return `${isTls ? 'https' : 'http'}://${host}:${address.port}`
 }

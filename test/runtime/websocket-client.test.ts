@@ -24,7 +24,7 @@ beforeAll(async () => {
   sock.route('/bye', (ws) => ws.close(4123, 'bye'))
   app.get('/no', (c) => c.text('no', 403))
   server = await serve(app, { hostname: '127.0.0.1', port: 0 })
-  url = server.url.replace(/\/$/, '')
+  url = server.url
 })
 afterAll(() => server.close())
 

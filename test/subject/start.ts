@@ -120,6 +120,7 @@ class ServerProcess implements Started {
       const how = await this.exited
       throw new Error(`The server on ${this.runtime} ended (${how}) before it was ready:\n${this.stdout}${this.stderr}`)
     }
+    // The URL of Bun.serve ends with a slash, ours does not.
     this.url = url.replace(/\/$/, '')
   }
 
