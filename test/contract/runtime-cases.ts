@@ -1,7 +1,7 @@
 /** What a client sees of `app.ts`, beyond the scenarios: the connection itself, on every runtime that there is. */
 import { expect } from 'bun:test'
 import { frame, request, UPGRADE, WireClient } from '../runtime/wire-client.ts'
-import { newRun, Peer, refusal } from '../sock/peer.ts'
+import { handshake, newRun, Peer, refusal } from '../sock/peer.ts'
 import type { Scenario } from '../sock/scenarios.ts'
 
 async function notes(url: string, run: string, count: number): Promise<string[]> {
@@ -219,6 +219,24 @@ export const RUNTIME_CASES: readonly Scenario[] = [
       expect(await grace.next()).toBe('bytes 07')
       expect((await grace.send('back')) && (await ada.next())).toBe('back')
       await Promise.all([ada.close(), grace.close()])
+    },
+  },
+  {
+    name: 'R1 a client that vanishes while the application decides gives its place back',
+    async run(url) {
+      const run = newRun()
+      const decides = async (): Promise<void> => {
+        const log = `${url}/log/${run}`
+        while (!(await (await fetch(log)).text()).includes('before')) await Bun.sleep(10)
+      }
+      await handshake(`${url}/vanish?run=${run}`, {}, 'GET', decides()).catch((left: Error) => left.message)
+      const deadline = Date.now() + 10_000
+      let peer: Peer | undefined
+      while (peer === undefined && Date.now() < deadline) {
+        peer = await Peer.dial(`${url}/vanish?run=${newRun()}`).catch(() => undefined)
+      }
+      expect(await peer?.next()).toBe('here')
+      expect(await peer?.closed).toBe('1000')
     },
   },
   {

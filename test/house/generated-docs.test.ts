@@ -8,6 +8,7 @@ import { ROUTE_OPTIONS } from '../../src/sock/route-options.ts'
 import { ROOT } from '../subject/runtime.ts'
 import { apiPage, entryPoints } from './api-page.ts'
 import { withTables } from './option-page.ts'
+import { RUNTIME_TABLES, withRuntimeTables } from './runtime-page.ts'
 
 const OUTDATED = 'Out of date: run `bun run docs`'
 
@@ -39,6 +40,23 @@ describe('house: docs/security.md', () => {
     expect([inboxMessages.default, inboxBytes.default, highWaterMark.default]).toEqual([16, 65_536, 65_536])
     expect([maxMessageSize.default, maxBufferedAmount.default]).toEqual([2 ** 20, 2 ** 24])
     expect(ROUTE_OPTIONS.handshakeTimeout.default).toBe(10_000)
+  })
+})
+
+describe('house: docs/runtimes.md', () => {
+  test('H17 has every server, capability and case that is left out, as the contract says it', async () => {
+    const text = await page('runtimes.md')
+    expect(withRuntimeTables(text) === text, OUTDATED).toBe(true)
+    for (const make of Object.values(RUNTIME_TABLES)) expect(make().split('\n').length).toBeGreaterThan(4)
+    expect(text).toContain('| workerd, Durable Object |')
+  })
+
+  test('a page without a place for a table, or with another reason, is noticed', async () => {
+    const text = await page('runtimes.md')
+    expect(() => withRuntimeTables(text.replace('<!-- runtimes: leftOut -->', ''))).toThrow('no place')
+    const wrong = text.replace('the host takes unmasked frames', 'it does')
+    expect(wrong === text).toBe(false)
+    expect(withRuntimeTables(wrong) === text).toBe(true)
   })
 })
 

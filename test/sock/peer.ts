@@ -24,6 +24,8 @@ export class Refused extends Error {
 export interface DialOptions {
   readonly subprotocols?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
+  /** Takes the certificate of tests. @default false */
+  readonly insecure?: boolean
 }
 
 /** An open connection. */
@@ -54,8 +56,9 @@ export class Peer {
   }
 
   /** @throws {Refused} for any answer but a 101 */
-  static dial(url: string, { subprotocols = [], headers = {} }: DialOptions = {}): Promise<Peer> {
-    const socket = new WebSocket(url.replace(/^http/, 'ws'), [...subprotocols], { headers, perMessageDeflate: false })
+  static dial(url: string, { subprotocols = [], headers = {}, insecure = false }: DialOptions = {}): Promise<Peer> {
+    const options = { headers, perMessageDeflate: false, rejectUnauthorized: !insecure }
+    const socket = new WebSocket(url.replace(/^http/, 'ws'), [...subprotocols], options)
     const peer = new Peer(socket)
     return bounded(
       'the handshake',
