@@ -2,8 +2,8 @@
 
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { executable, ROOT, type Runtime } from '../test/subject/runtime.ts'
+import { bundleSize } from './bundle-size.ts'
 import { median } from './median.ts'
 import type { Plan } from './plan.ts'
 import { SERVER_CORE } from './server-process.ts'
@@ -94,14 +94,6 @@ function importTime(runtime: Runtime, clock: string, file: string, times: number
     if (i > 0) values.push(Number(child.stdout.toString()))
   }
   return { milliseconds: median(values), spread: [Math.min(...values), Math.max(...values)] }
-}
-
-/** Bytes of a minified bundle of one module, gzipped. */
-export async function bundleSize(file: string, packages: 'external' | 'bundle'): Promise<number> {
-  const built = await Bun.build({ entrypoints: [file], target: 'node', minify: true, packages })
-  const code = await built.outputs[0]?.text()
-  if (code === undefined) throw new Error(`Nothing was built from ${file}`)
-  return gzipSync(code, { level: 9 }).length
 }
 
 function packageFile(path: string): { readonly built: string; readonly source: string } {
