@@ -72,6 +72,57 @@ describe('what is pending', () => {
   })
 })
 
+describe('what is let go', () => {
+  /** Whether the chunks can be collected while the protocol is still held. */
+  async function collected(protocol: Protocol, chunks: readonly WeakRef<Uint8Array>[]): Promise<boolean> {
+    for (let round = 0; round < 20; round++) {
+      // A turn of its own, so that nothing on the stack refers to them.
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      Bun.gc(true)
+      if (chunks.every((chunk) => chunk.deref() === undefined)) return protocol.nextEvent() === null
+    }
+    return false
+  }
+
+  /** Feeds a chunk and, behind it, many that are never read. */
+  function feedMany(protocol: Protocol, first: string): WeakRef<Uint8Array>[] {
+    protocol.receiveData(bytesOf(first))
+    return Array.from({ length: 50 }, () => {
+      const chunk = bytesOf('81 01 "a"')
+      protocol.receiveData(chunk)
+      return new WeakRef(chunk)
+    })
+  }
+
+  test('P5 S23 a Close lets go of the bytes behind it', async () => {
+    const protocol = client()
+    const chunks = feedMany(protocol, '88 00 81 05 "He"')
+    expect(protocol.nextEvent()).toMatchObject({ code: 1005 })
+    expect(protocol.hasBytes).toBe(false)
+    expect(await collected(protocol, chunks.slice(0, 40))).toBe(true)
+  })
+
+  test('P6 S23 a failure lets go of the bytes behind it', async () => {
+    const protocol = client()
+    const chunks = feedMany(protocol, '83 00 81 05 "He"')
+    expect(() => protocol.nextEvent()).toThrow('reserved opcode')
+    expect(protocol.hasBytes).toBe(false)
+    expect(await collected(protocol, chunks.slice(0, 40))).toBe(true)
+  })
+
+  test('P15 chunks that were read are let go while others wait', async () => {
+    const protocol = client()
+    const chunks = feedMany(protocol, '81 01 "a"')
+    for (let i = 0; i < 45; i++) expect(protocol.nextEvent()).toMatchObject({ data: 'a' })
+    for (let round = 0; round < 20 && chunks[0]?.deref() !== undefined; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      Bun.gc(true)
+    }
+    expect(chunks.slice(0, 30).filter((chunk) => chunk.deref() !== undefined).length).toBeLessThan(5)
+    expect([...protocol]).toHaveLength(6)
+  })
+})
+
 describe('a deferred end', () => {
   test('P5 a Close is kept until it is asked for, and the state with it', () => {
     const protocol = client('81 01 "a" 88 02 03e8')
