@@ -52,6 +52,9 @@ export class Keepalive {
   #life: TimerHandle
   #outstanding: OutstandingPing[] = []
   #pings = 0
+  /** When the last ping was sent, and the first one that no byte has followed. */
+  #pingedAt = 0
+  #unansweredSince: number | undefined
   /** Looks in a row that found no message. */
   #quietLooks = 0
 
@@ -108,6 +111,9 @@ export class Keepalive {
   }
 
   readonly #onBeat = (): void => {
+    const now = this.#clock.now()
+    if (this.alive || this.#unansweredSince === undefined) this.#unansweredSince = now
+    this.#pingedAt = now
     this.alive = false
     if (this.#target.readingPaused) this.#target.readAhead()
     const payload = this.#nextPayload()
@@ -115,16 +121,18 @@ export class Keepalive {
     this.#outstanding = this.#outstanding.filter((ping) => ping.promise !== undefined)
     this.#outstanding.push({
       payload,
-      sentAt: this.#clock.now(),
+      sentAt: now,
       promise: undefined,
       resolve: undefined,
       reject: undefined,
     })
     this.#target.sendPing(payload)
+    // A pongTimeout longer than pingInterval lets further pings pass before its verdict.
+    const patience = Math.max(0, this.#unansweredSince + this.#pongTimeout - now)
     this.#beat =
-      this.#pongTimeout === Number.POSITIVE_INFINITY
+      patience > this.#pingInterval
         ? this.#after(this.#pingInterval, this.#onBeat)
-        : this.#after(this.#pongTimeout, this.#onVerdict)
+        : this.#after(patience, this.#onVerdict)
   }
 
   readonly #onVerdict = (): void => {
@@ -138,7 +146,8 @@ export class Keepalive {
 
   #survives(): boolean {
     if (!this.alive && !this.#target.readingPaused) return false
-    const rest = this.#pingInterval - this.#pongTimeout
+    this.#unansweredSince = undefined
+    const rest = this.#pingedAt + this.#pingInterval - this.#clock.now()
     if (rest > 0) this.#beat = this.#after(rest, this.#onBeat)
     else this.#onBeat()
     return true
