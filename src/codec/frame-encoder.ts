@@ -74,7 +74,7 @@ function writeKey(target: Uint8Array, at: number, key: number): void {
 /**
  * Writes text as UTF-8 (a lone surrogate becomes U+FFFD) at `at`. Returns its length in bytes.
  *
- * Short ASCII is the common case and is written by a loop: the call into the runtime costs more than 64 characters do.
+ * Short ASCII is the common case and is written by a loop: the call into the runtime costs more than 24 characters do.
  */
 function writeText(target: StringBuffer, at: number, text: string): number {
   const length = text.length
@@ -87,7 +87,7 @@ function writeText(target: StringBuffer, at: number, text: string): number {
   return length
 }
 
-const SHORT_TEXT = 64
+const SHORT_TEXT = 24
 
 /** The slab in which published frames lie, one after the other. It is never written twice, so all may send from it. */
 let published: StringBuffer = NO_SLAB
