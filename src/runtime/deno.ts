@@ -41,10 +41,10 @@ export const denoHost: Host = {
   /** With the upgrade Deno takes away the request and the address. */
   detach(request, env, signal) {
     const { url, method, headers } = request
-    const info = env as { readonly remoteAddr?: unknown } | undefined
+    const remoteAddr = (env as { readonly remoteAddr?: unknown } | undefined)?.remoteAddr
     return {
       request: new Request(url, { method, headers, signal }),
-      env: info === undefined ? undefined : { ...info, remoteAddr: info.remoteAddr },
+      env: remoteAddr === undefined ? env : { ...(env as object), remoteAddr },
     }
   },
   announce: upgradeResponse,

@@ -201,11 +201,14 @@ export const RUNTIME_CASES: readonly Scenario[] = [
       const run = newRun()
       using client = await wire(url, `/contract/flood?run=${run}`)
       client.socket.pause()
-      const [first, second] = await notes(url, run, 2)
-      expect(first).toMatch(/^sent \d+ of 256$/)
-      expect(second).toBe(first as string)
+      // The buffers in between fill up first; then the handler stands still, at less than all.
+      let looks = 2
+      for (;;) {
+        const [before, last] = (await notes(url, run, looks++)).slice(-2)
+        expect(last).toMatch(/^sent \d+ of 256$/)
+        if (last === before) break
+      }
       client.socket.resume()
-      await notes(url, run, 3)
       while (!(await notes(url, run, 1)).includes('all')) await Bun.sleep(20)
     },
   },

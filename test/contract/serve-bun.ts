@@ -10,7 +10,7 @@ const server = Bun.serve({
   hostname: '127.0.0.1',
   port: Number(process.argv[2] ?? 0),
   fetch: app.fetch,
-  websocket: sock.websocket as never,
+  websocket: sock.websocket,
 })
 console.log(`ready ${server.url}`)
 process.on('SIGTERM', () => process.exit(0))

@@ -47,7 +47,7 @@ describe('house: docs/runtimes.md', () => {
   test('H17 has every server, capability and case that is left out, as the contract says it', async () => {
     const text = await page('runtimes.md')
     expect(withRuntimeTables(text) === text, OUTDATED).toBe(true)
-    for (const make of Object.values(RUNTIME_TABLES)) expect(make().split('\n').length).toBeGreaterThan(4)
+    for (const make of Object.values(RUNTIME_TABLES)) expect(text).toContain(make())
     expect(text).toContain('| workerd, Durable Object |')
   })
 

@@ -1,4 +1,6 @@
 /** The tables of docs/runtimes.md, made of what the contract's servers say of themselves. */
+
+import { loadResult } from '../../bench/results.ts'
 import type { Capabilities } from '../../src/connection/connection.ts'
 import { casesFor } from '../contract/runtime.contract.ts'
 import { type ContractServer, SERVERS } from '../contract/servers.ts'
@@ -73,8 +75,31 @@ function leftOut(): string {
   )
 }
 
+/** A server of `bun run bench http`, as its result has it. */
+interface Measured {
+  readonly subject: string
+  readonly figure: { readonly rate?: number; readonly p99?: number }
+}
+
+/** Plain HTTP of the same Hono application, raw and hosted, as measured last. */
+function http(): string {
+  const result = loadResult<Measured>('http', false)
+  if (result === undefined) return 'No figures yet: `bun run bench http` measures them, `bun run docs` puts them here.'
+  const rows = result.rows.flatMap(({ subject, figure: { rate } }) =>
+    rate === undefined ? [] : [[subject, Math.round(rate).toLocaleString('en-US')]],
+  )
+  const { machine, date, load, commit } = result.environment
+  return `${table(['server', 'requests per second'], rows)}\n\n${machine}; ${date.slice(0, 10)}, load ${load}, ${commit}.`
+}
+
 /** Every table, by the name of its place in the page. */
-export const RUNTIME_TABLES: Readonly<Record<string, () => string>> = { servers, capabilities, options, leftOut }
+export const RUNTIME_TABLES: Readonly<Record<string, () => string>> = {
+  servers,
+  capabilities,
+  options,
+  leftOut,
+  http,
+}
 
 /** The page with every table anew. Throws when a table has no place. */
 export function withRuntimeTables(page: string): string {
