@@ -32,6 +32,15 @@ describe.skipIf(executablePath === null)('Chromium', () => {
       expect(outcome.extensions.startsWith('permessage-deflate')).toBe(path === '/echo-deflate')
       expect(outcome.close).toEqual({ code: 3000, reason: 'bye', wasClean: true })
     })
+
+    test('S4 WebSocketStream: messages both ways through its streams, and its close', async () => {
+      await using subject = await startSubject(runtime)
+      const page = await browser.newPage()
+      await page.goto(subject.url)
+      const outcome = await page.evaluate(streamEcho, `${subject.wsUrl}/echo`)
+      await page.close()
+      expect(outcome).toEqual({ same: 64, close: { closeCode: 3001, reason: 'done' } })
+    })
   })
 })
 
@@ -80,4 +89,42 @@ async function echo({ url, sizes }: Task): Promise<Outcome> {
   socket.close(3000, 'bye')
   const { code, reason, wasClean } = await closed
   return { same, extensions: socket.extensions, close: { code, reason, wasClean } }
+}
+
+interface StreamOutcome {
+  readonly same: number
+  readonly close: { readonly closeCode?: number; readonly reason?: string }
+}
+
+/** The interface of Chromium that the library of types does not have. */
+interface WebSocketStreamLike {
+  readonly opened: Promise<{
+    readonly readable: ReadableStream<string | Uint8Array>
+    readonly writable: WritableStream<string | Uint8Array>
+  }>
+  readonly closed: Promise<{ readonly closeCode?: number; readonly reason?: string }>
+  close(info: { closeCode: number; reason: string }): void
+}
+
+/** Runs in the page. Writes ahead of what it reads, so that both sides have to wait. */
+async function streamEcho(url: string): Promise<StreamOutcome> {
+  const Stream = (globalThis as unknown as { WebSocketStream: new (url: string) => WebSocketStreamLike })
+    .WebSocketStream
+  const stream = new Stream(url)
+  const { readable, writable } = await stream.opened
+  const writer = writable.getWriter()
+  const reader = readable.getReader()
+  const message = (index: number): string => `${index} ${'x'.repeat(100_000)}`
+  const writing = (async () => {
+    for (let index = 0; index < 64; index++) await writer.write(message(index))
+  })()
+  let same = 0
+  for (let index = 0; index < 64; index++) if ((await reader.read()).value === message(index)) same++
+  await writing
+  stream.close({ closeCode: 3001, reason: 'done' })
+  const { closeCode, reason } = await stream.closed
+  return {
+    same,
+    close: { ...(closeCode === undefined ? {} : { closeCode }), ...(reason === undefined ? {} : { reason }) },
+  }
 }
