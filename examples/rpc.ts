@@ -3,7 +3,7 @@
  * chooses another port.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Sock } from 'fetch-sock'
+import { type Connection, ConnectionClosed, Sock } from 'fetch-sock'
 import { serve } from 'fetch-sock/server'
 import { Hono } from 'hono'
 import { z } from 'zod'
@@ -19,7 +19,7 @@ const Response = z.union([z.object({ id, result: z.unknown() }), z.object({ id: 
 /** Requests of one connection that may be under way: with more, the next one is read when one of them is done. */
 const MOST_AT_ONCE = 16
 
-async function answer(request: z.infer<typeof Request>, signal: AbortSignal): Promise<unknown> {
+async function work(request: z.infer<typeof Request>, signal: AbortSignal): Promise<unknown> {
   switch (request.method) {
     case 'add':
       return request.params.reduce((sum, value) => sum + value, 0)
@@ -29,6 +29,18 @@ async function answer(request: z.infer<typeof Request>, signal: AbortSignal): Pr
       if (request.params[1] === 0) throw new RangeError('Division by zero')
       return request.params[0] / request.params[1]
   }
+}
+
+/** Works and answers. That a peer is gone before its answer is nobody's error. */
+async function answer(ws: Connection<unknown, z.infer<typeof Response>>, request: z.infer<typeof Request>) {
+  const { id } = request
+  const response = await work(request, ws.signal).then(
+    (result) => ({ id, result }),
+    (error: Error) => ({ id, error: error.message }),
+  )
+  await ws.send(response).catch((error) => {
+    if (!(error instanceof ConnectionClosed)) throw error
+  })
 }
 
 const app = new Hono()
@@ -44,13 +56,8 @@ sock.route(
   async (ws) => {
     const underWay = new Set<Promise<unknown>>()
     for await (const request of ws) {
-      const work = answer(request, ws.signal)
-        .then(
-          (result) => ws.send({ id: request.id, result }),
-          (error: Error) => ws.connected && ws.send({ id: request.id, error: error.message }),
-        )
-        .finally(() => underWay.delete(work))
-      underWay.add(work)
+      const answered = answer(ws, request).finally(() => underWay.delete(answered))
+      underWay.add(answered)
       if (underWay.size >= MOST_AT_ONCE) await Promise.race(underWay)
     }
   },

@@ -8,6 +8,7 @@ import process from 'node:process'
 import { connect as connectTls } from 'node:tls'
 import { type Connection, HandshakeError } from '../../src/index.ts'
 import { connect } from '../../src/runtime/client.ts'
+import { CERTIFICATE, KEY } from '../runtime/certificate.ts'
 import { ROOT } from '../subject/runtime.ts'
 import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
 
@@ -15,16 +16,9 @@ const EXAMPLE = join(ROOT, 'examples', 'behind-nginx')
 /** Debian keeps servers in /usr/sbin, which is not on everybody's PATH. */
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin`
 const nginx = Bun.which('nginx', { PATH })
-const openssl = Bun.which('openssl', { PATH })
 const PATIENCE = 10_000
 
-const missing = [nginx === null ? 'nginx' : '', openssl === null ? 'openssl' : ''].filter((name) => name !== '')
-
-if (missing.length > 0) {
-  console.warn(
-    `Tests of the nginx example are skipped: no ${missing.join(', no ')} in PATH (Debian packages of these names)`,
-  )
-}
+if (nginx === null) console.warn('Tests of the nginx example are skipped: no nginx in PATH (Debian package: nginx)')
 
 /** nginx with the configuration of the example, but for the two ports. */
 class Nginx implements AsyncDisposable {
@@ -41,7 +35,8 @@ class Nginx implements AsyncDisposable {
   /** @param change what else is different from the file */
   static async start(upstream: number, change: (conf: string) => string = (conf) => conf): Promise<Nginx> {
     const folder = await mkdtemp(join(tmpdir(), 'fetch-sock-nginx-'))
-    await makeCertificate(folder)
+    await Bun.write(join(folder, 'certificate.pem'), CERTIFICATE)
+    await Bun.write(join(folder, 'key.pem'), KEY)
     const port = freePort()
     const conf = await Bun.file(join(EXAMPLE, 'nginx.conf')).text()
     const changed = change(conf).replace('127.0.0.1:3000', `127.0.0.1:${upstream}`).replace('8443', `${port}`)
@@ -59,13 +54,10 @@ class Nginx implements AsyncDisposable {
 
   /** As a client names it, certificate checked. */
   get clientOptions(): { tls: { ca: string } } {
-    return { tls: { ca: this.#certificate } }
+    return { tls: { ca: CERTIFICATE } }
   }
 
-  #certificate = ''
-
   async #untilReady(): Promise<void> {
-    this.#certificate = await Bun.file(join(this.#folder, 'certificate.pem')).text()
     const deadline = performance.now() + PATIENCE
     while (performance.now() < deadline) {
       if (this.#process.exitCode !== null) break
@@ -90,7 +82,7 @@ class Nginx implements AsyncDisposable {
   }
 }
 
-describe.skipIf(missing.length > 0)('behind nginx', () => {
+describe.skipIf(nginx === null)('behind nginx', () => {
   for (const runtime of RUNTIMES) {
     describe(`the example on ${runtime}`, () => {
       let server: Started
@@ -230,16 +222,6 @@ class CountingRelay implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close()
   }
-}
-
-async function makeCertificate(folder: string): Promise<void> {
-  const argv = [
-    ...[openssl as string, 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-    ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'certificate.pem')],
-  ]
-  const child = Bun.spawn(argv, { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
-  if ((await child.exited) !== 0) throw new Error(`openssl failed: ${await new Response(child.stderr).text()}`)
 }
 
 /** A port that nobody listens on. */

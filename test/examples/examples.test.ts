@@ -113,6 +113,16 @@ const USES: Readonly<Record<string, (server: Started) => Promise<void>>> = {
     expect(await next()).toEqual({ id: null, error: expect.any(String) })
     call({ id: 5, method: 'wait', params: 10_000 })
     expect(await peer.close()).toBe('1000')
+
+    // Gone before its answers: nobody's error.
+    const hasty = await Peer.dial(`${wsUrl}/rpc`)
+    const big = JSON.stringify({ id: 1, method: 'add', params: new Array(1000).fill(1) })
+    for (let i = 0; i < 200; i++) hasty.send(i % 2 === 0 ? big : '{"id":2,"method":"wait","params":1}')
+    await Bun.sleep(5)
+    hasty.terminate()
+    const after = await Peer.dial(`${wsUrl}/rpc`)
+    expect(await after.send('{"id":7,"method":"add","params":[1]}').next()).toBe('{"id":7,"result":1}')
+    await after.close()
   },
 }
 
@@ -129,6 +139,15 @@ const names = [...new Bun.Glob('*.ts').scanSync({ cwd: FOLDER })].map((file) => 
 
 test('H20 every example is used here', () => {
   expect(Object.keys(USES).sort()).toEqual(names)
+})
+
+test('H20 every example is short', async () => {
+  const files = [...new Bun.Glob('**/*.ts').scanSync({ cwd: FOLDER })]
+  expect(files.length).toBeGreaterThan(names.length)
+  for (const file of files) {
+    const lines = (await Bun.file(join(FOLDER, file)).text()).split('\n').filter((line) => line.trim() !== '')
+    expect([file, lines.length < 80]).toEqual([file, true])
+  }
 })
 
 describe.each(names)('example %s', (name) => {

@@ -1,7 +1,8 @@
 /** The code of README.md: every block type-checks, the whole programs run. */
-import { beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { ROOT } from '../subject/runtime.ts'
 import { startServer } from '../subject/start.ts'
 
@@ -13,7 +14,8 @@ const app = new Hono()
 const sock = new Sock(app)
 `
 
-const FOLDER = join(ROOT, '.tmp', 'readme')
+/** Of this run alone: two may run at the same time. */
+const FOLDER = join(ROOT, '.tmp', `readme-${process.pid}`)
 
 /** A block of TypeScript in README.md. */
 interface Block {
@@ -35,7 +37,6 @@ beforeAll(async () => {
     const whole = /new Sock\(app\)/.test(code)
     return { line, code: whole ? code : PRELUDE + code, whole, file: join(FOLDER, `line-${line}.ts`) }
   })
-  await rm(FOLDER, { recursive: true, force: true })
   await mkdir(FOLDER, { recursive: true })
   for (const { file, code } of blocks) await Bun.write(file, `${code}\nexport {}\n`)
   const config = {
@@ -44,6 +45,8 @@ beforeAll(async () => {
   }
   await Bun.write(join(FOLDER, 'tsconfig.json'), JSON.stringify({ ...config, include: ['*.ts'] }))
 })
+
+afterAll(() => rm(FOLDER, { recursive: true, force: true }))
 
 /** The output of a command and how it ended. */
 async function run(argv: string[], cwd: string): Promise<{ exitCode: number; output: string }> {
