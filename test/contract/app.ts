@@ -17,6 +17,16 @@ function note(c: Context, event: string): void {
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error))
 
+// H11: what came with the request, read later and at the end.
+sock.route('/contract/request', async (ws, c) => {
+  const signal = c.req.raw.signal
+  for await (const _ of ws) {
+    const { raw } = c.req
+    const address = (c.env as { remoteAddr?: { hostname: string } }).remoteAddr?.hostname ?? ws.remoteAddress ?? 'none'
+    await ws.sendJson([raw.method, new URL(raw.url).search, raw === ws.request, signal.aborted, address])
+  }
+})
+
 sock.route('/contract/facts', async (ws) => {
   const { mode, capabilities, readyState, connected, remoteAddress } = ws
   await ws.sendJson({ mode, capabilities, readyState, connected, remoteAddress })

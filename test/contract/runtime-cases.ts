@@ -44,6 +44,19 @@ export const RUNTIME_CASES: readonly Scenario[] = [
     },
   },
   {
+    name: 'H11 the request, its signal and the address of the peer are readable while the connection lasts',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/request?q=1`)
+      for (let i = 0; i < 2; i++) {
+        const [method, search, isSame, aborted, address] = JSON.parse(await peer.send('?').next())
+        expect([method, search, isSame, aborted]).toEqual(['GET', '?q=1', true, false])
+        expect(['127.0.0.1', '::ffff:127.0.0.1', 'none']).toContain(address)
+        await Bun.sleep(20)
+      }
+      await peer.close()
+    },
+  },
+  {
     name: 'R30 readyState is live; what is sent or received after the end is refused, by ConnectionClosed',
     async run(url) {
       const run = newRun()
