@@ -222,7 +222,9 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     const mark = this.#overfull ? 0.5 : 1
     const { inboxBytes, inboxMessages } = this.#options
     const { bytes, length } = this.inbox
-    this.#overfull = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
+    const full = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
+    // Once we close, what finds no room is let go: the peer's Close stands behind it.
+    this.#overfull = full && this.#closing === undefined && this.info === undefined
     if (this.#paused && !this.#overfull) this.#resume()
   }
 

@@ -217,7 +217,11 @@ describe('receiving', () => {
     await clock.settle()
     expect(calls).toEqual(['pause'])
     const seen: unknown[] = []
-    for (let count = 0; count < 4; count++) seen.push(await ws.receive())
+    // Six are here: four, the one that is too many, and the chunk of grace.
+    for (let count = 0; count < 4; count++) {
+      expect(calls).toEqual(['pause'])
+      seen.push(await ws.receive())
+    }
     await clock.settle()
     expect(calls).toEqual(['pause', 'resume', 'pause'])
     for (let count = 4; count < 20; count++) {
@@ -241,7 +245,13 @@ describe('receiving', () => {
   })
 
   test('R17 behind a full inbox a Ping is answered within a ping interval, for a bounded number of chunks', async () => {
-    const { clock, ws, peer } = bench({ inboxBytes: 1000, pingInterval: 1000, pongTimeout: 1000 })
+    const { clock, ws, transport, peer } = bench({ inboxBytes: 1000, pingInterval: 1000, pongTimeout: 1000 })
+    let resumed = 0
+    const { resume } = transport
+    transport.resume = () => {
+      resumed++
+      resume.call(transport)
+    }
     const message = 'x'.repeat(900)
     for (let count = 0; count < 30; count++) peer.text(message)
     peer.send({ type: 'Ping', payload: Uint8Array.of(1) })
@@ -249,6 +259,7 @@ describe('receiving', () => {
     expect(peer.of('Pong')).toEqual([])
     // Three chunks fill the inbox; one more is read each interval, up to sixteen.
     await clock.run(40_000)
+    expect(resumed).toBe(16)
     expect(peer.of('Pong')).toEqual([])
     expect(ws.connected).toBe(true)
     let received = 0
@@ -697,7 +708,7 @@ describe('closing', () => {
 
   test('R18 a reason of 123 bytes is sent', async () => {
     const { clock, ws, peer } = bench()
-    const reason = 'é'.repeat(61) + 'x'
+    const reason = `${'é'.repeat(61)}x`
     void ws.close(1000, reason)
     await clock.settle()
     expect(peer.of('CloseConnection')).toMatchObject([{ reason }])
@@ -761,6 +772,41 @@ describe('closing', () => {
     await clock.settle()
     expect(peer.ends).toEqual(['end'])
     expect(clock.pending).toEqual([])
+  })
+
+  test('S9 while we close no Ping decides: closeTimeout does', async () => {
+    const { clock, ws, peer } = bench({ closeTimeout: 60_000, pingInterval: 1000, pongTimeout: 1000 })
+    peer.answering = false
+    await clock.run(1500)
+    const closed = watch(ws.close())
+    await clock.run(59_999)
+    expect(closed.state).toBe('pending')
+    await clock.run(1)
+    expect(closed.value).toMatchObject({ code: 1006, reason: '' })
+  })
+
+  test('S8 a peer that goes in place of answering our Close: 1006, and it was we who began', async () => {
+    const { clock, ws, peer } = bench()
+    peer.answering = false
+    const closed = watch(ws.close(4000))
+    await clock.settle()
+    peer.transport.end()
+    await clock.settle()
+    expect(closed.value).toEqual({ code: 1006, reason: '', wasClean: false, initiator: 'local' })
+    expect(clock.pending).toEqual([])
+  })
+
+  test('S7 after our Close messages that find no room are let go, and the answer is still seen', async () => {
+    const { clock, ws, peer } = bench({ inboxBytes: 1000 })
+    peer.answering = false
+    void ws.close(4000)
+    for (let count = 0; count < 100; count++) peer.text('x'.repeat(400))
+    peer.close(4000)
+    await clock.settle()
+    expect(ws).toMatchObject({ code: 4000, wasClean: true })
+    let received = 0
+    while ((await ws.receive().catch(() => null)) !== null) received++
+    expect(received).toBe(3)
   })
 
   test('R29 a peer that answers our Close and does not end TCP is dropped after closeTimeout', async () => {
@@ -956,7 +1002,9 @@ describe('keepalive', () => {
     const { clock, ws, peer } = bench()
     peer.answering = false
     const one = watch(ws.ping('one'))
-    const two = watch(ws.ping(Uint8Array.of(2)))
+    const payload = Buffer.of(2)
+    const two = watch(ws.ping(payload))
+    payload[0] = 9
     const three = watch(ws.ping())
     await clock.run(30)
     expect(peer.of('Ping').map(({ payload }) => payload.length)).toEqual([3, 1, 4])
