@@ -80,7 +80,7 @@ export const bunHost: Host = {
       throw new TypeError('Bun.serve did not upgrade the request')
     }
     // Bun has sent its own and takes no notice.
-    return upgradeResponse()
+    return upgrade.response
   },
 }
 

@@ -11,6 +11,8 @@ export interface HostedUpgrade {
   readonly hostRequest: Request
   /** What the application holds: readable for the whole connection. */
   readonly request: Request
+  /** The 101 that came out of the application. */
+  readonly response: Response
   /** With every header that goes out on the 101, the subprotocol included. */
   readonly headers: Headers
   readonly acceptance: Acceptance

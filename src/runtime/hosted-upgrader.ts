@@ -142,6 +142,7 @@ class HostedHandshake implements Upgrader {
       return this.#host.upgrade({
         hostRequest: this.#hostRequest,
         request: this.#request,
+        response,
         headers,
         acceptance,
         env: this.#env,

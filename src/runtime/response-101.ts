@@ -7,11 +7,15 @@
  * takes 101 as well.
  */
 
-let installed: typeof Response | undefined
+/** A global `Response` that is known to take 101; whoever replaces it by another is looked at anew. */
+let capable: typeof Response | undefined
 
 /** The response that announces an upgrade. */
 export function upgradeResponse(headers?: HeadersInit): Response {
-  if (globalThis.Response !== installed && !takes101()) install()
+  if (globalThis.Response !== capable) {
+    if (!takes101()) install()
+    capable = globalThis.Response
+  }
   return new Response(null, headers === undefined ? { status: 101 } : { status: 101, headers })
 }
 
@@ -52,5 +56,4 @@ function install(): void {
   const With101: typeof Response = new Proxy(Base, { construct })
 
   Object.defineProperty(globalThis, 'Response', { value: With101 })
-  installed = With101
 }
