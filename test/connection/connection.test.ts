@@ -89,6 +89,20 @@ describe('receiving', () => {
       expect(await waiting).toBe('x')
       expect(listeners).toBe(0)
     }
+    const timed = watch(ws.receive({ signal, timeout: 1000 }))
+    await clock.run(1000)
+    expect([timed.value, listeners]).toEqual([null, 0])
+  })
+
+  test('S23 a call that was aborted leaves no timer', async () => {
+    const { clock, ws } = bench(NEVER)
+    const controller = new AbortController()
+    const waiting = watch(ws.receive({ signal: controller.signal, timeout: 1000 }))
+    expect(clock.pending).toHaveLength(1)
+    controller.abort()
+    expect(clock.pending).toEqual([])
+    await clock.settle()
+    expect(waiting.state).toBe('rejected')
   })
 
   test('S1 wrong options are errors that name the option', async () => {
@@ -515,12 +529,15 @@ describe('sending', () => {
   })
 
   test('S4 a part that is filled anew for the next one is sent as it was', async () => {
-    const { clock, ws, peer } = bench()
+    // What is sent stays with us, since the peer does not read and the mark is high.
+    const { clock, ws, peer } = bench({ highWaterMark: 1_000_000 }, NARROW)
+    peer.transport.hold()
     async function* reused(): AsyncGenerator<Uint8Array> {
       const buffer = Buffer.alloc(70_000)
       for (const value of [1, 2, 3]) yield buffer.fill(value)
     }
     await Promise.all([ws.sendStream(reused()), clock.settle()])
+    peer.transport.release()
     await clock.settle()
     const [message] = peer.messages as [Uint8Array]
     expect([message[0], message[70_000], message[140_000], message.length]).toEqual([1, 2, 3, 210_000])
@@ -684,6 +701,7 @@ describe('backpressure', () => {
     }
     for (let count = 0; count < 100; count++) void ws.send('batch')
     expect(writes).toBe(0)
+    expect(ws.bufferedAmount).toBe(700)
     await clock.settle()
     expect(writes).toBe(1)
     expect(peer.messages).toHaveLength(100)
@@ -943,6 +961,17 @@ describe('keepalive', () => {
     await clock.run(1)
     expect(ws).toMatchObject({ code: 1006, reason: 'Ping timeout', wasClean: false, initiator: 'local' })
     expect(waiting.value).toMatchObject({ code: 1006 })
+    expect(clock.pending).toEqual([])
+  })
+
+  test('S9 a pongTimeout longer than pingInterval: pings go on, the verdict comes when it is over', async () => {
+    const { clock, ws, peer } = bench({ pingInterval: 1000, pongTimeout: 2500 })
+    peer.answering = false
+    await clock.run(3500)
+    expect(peer.of('Ping')).toHaveLength(3)
+    expect(ws.connected).toBe(true)
+    await clock.run(1)
+    expect(ws).toMatchObject({ code: 1006, reason: 'Ping timeout' })
     expect(clock.pending).toEqual([])
   })
 
