@@ -9,8 +9,10 @@ export interface Armed {
 
 const PART = 'part'
 
-/** A frame of the client that begins a message, masked with zeros: what `stream` needs from the peer. */
-export const FIRST_FRAGMENT: string = `\x01${String.fromCharCode(0x80 | PART.length)}\0\0\0\0${PART}`
+/** The frame of a peer that begins a message: what `stream` needs. One character for each byte. */
+export function firstFragment(masked: boolean): string {
+  return `\x01${String.fromCharCode((masked ? 0x80 : 0) | PART.length)}${masked ? '\0\0\0\0' : ''}${PART}`
+}
 
 /**
  * @param signal of the call of `receive`

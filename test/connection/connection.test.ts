@@ -899,6 +899,24 @@ describe('closing', () => {
     expect(peer.transport.bufferedAmount).toBe(0)
   })
 
+  test('S8 a full inbox does not keep a connection that failed from seeing the end of its peer', async () => {
+    const { clock, ws, peer } = bench({ inboxBytes: 1000, highWaterMark: 1, sendPolicy: 'close' }, NARROW)
+    peer.answering = false
+    peer.transport.hold()
+    for (let count = 0; count < 5; count++) {
+      peer.text('y'.repeat(900))
+      void ws.send('x'.repeat(1000))
+      await clock.settle()
+    }
+    expect(ws.code).toBe(1013)
+    for (let count = 0; count < 20; count++) peer.text('z'.repeat(900))
+    peer.transport.release()
+    peer.transport.end()
+    await clock.settle()
+    expect(peer.ends).toEqual(['end', 'close end'])
+    expect(clock.pending).toEqual([])
+  })
+
   test('S6 await using closes', async () => {
     const { clock, server, client } = joined()
     const scope = (async () => {

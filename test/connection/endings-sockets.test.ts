@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { request, UPGRADE, WireClient } from '../runtime/wire-client.ts'
 import { type Runtime, type Started, startServer } from '../subject/start.ts'
-import { FIRST_FRAGMENT } from './arm.ts'
+import { firstFragment } from './arm.ts'
 import { ABORT_REASON, CELLS, type Cell, peerFrame } from './endings.ts'
 
 interface State {
@@ -64,7 +64,7 @@ class Play implements AsyncDisposable {
     client.send(request(`/cell/${number}`, UPGRADE))
     await client.until('101 Switching Protocols')
     if (pending === 'send') client.socket.pause()
-    if (pending === 'stream') client.send(FIRST_FRAGMENT)
+    if (pending === 'stream') client.send(firstFragment(true))
     if (ending.by !== 'peer' && ending.answered !== false) void answerClose(client)
     return client
   }

@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'bun:test'
 import type { Context } from 'hono'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
+import type { Role } from '../../src/codec/event.ts'
 import { LiveConnections } from '../../src/runtime/live-connections.ts'
 import { runHandler } from '../../src/sock/lifetime.ts'
-import { type Armed, arm, FIRST_FRAGMENT } from './arm.ts'
+import { type Armed, arm, firstFragment } from './arm.ts'
 import {
   ABORT_REASON,
   CELLS,
@@ -55,15 +56,19 @@ async function act({ ws, clock }: Bench, { ending }: Cell, abort: AbortControlle
   }
 }
 
-async function play(cell: Cell): Promise<{ b: Bench; armed: Armed; outcome: ReturnType<typeof watch> | undefined }> {
+async function play(
+  cell: Cell,
+  role: Role,
+): Promise<{ b: Bench; armed: Armed; outcome: ReturnType<typeof watch> | undefined }> {
   const { ending, pending } = cell
   const isBlocked = pending === 'send'
-  const b = bench({ highWaterMark: 1000, ...optionsOf(ending) }, isBlocked ? { transport: NARROW } : {})
+  const masked = role === 'server'
+  const b = bench({ highWaterMark: 1000, ...optionsOf(ending) }, isBlocked ? { role, transport: NARROW } : { role })
   const { ws, peer, clock } = b
   peer.answering = ending.answered ?? true
   peer.ponging = false
   if (isBlocked) peer.transport.hold()
-  if (pending === 'stream') peer.transport.write(Buffer.from(FIRST_FRAGMENT, 'latin1'))
+  if (pending === 'stream') peer.transport.write(Buffer.from(firstFragment(masked), 'latin1'))
   const abort = new AbortController()
   const arming = arm(ws, pending, abort.signal, () => clock.settle(), 1000)
   await clock.settle()
@@ -72,7 +77,7 @@ async function play(cell: Cell): Promise<{ b: Bench; armed: Armed; outcome: Retu
   await clock.settle()
   if (outcome !== undefined) expect(outcome.state).toBe('pending')
   expect(ws.connected).toBe(true)
-  const frame = peerFrame(ending, pending)
+  const frame = peerFrame(ending, pending, masked)
   if (ending.by === 'timer') await clock.run(TIMER + TIMER / 8 + 1)
   else if (frame !== undefined) peer.transport.write(Buffer.from(frame, 'latin1'))
   else if (ending.name === 'R19 the peer ends TCP') peer.transport.end()
@@ -82,14 +87,14 @@ async function play(cell: Cell): Promise<{ b: Bench; armed: Armed; outcome: Retu
   return { b, armed, outcome }
 }
 
-describe('endings in memory', () => {
+describe.each(['server', 'client'] as const)('endings in memory of a %s', (role) => {
   test('S8 the table has a cell for every ending and everything that can be pending', () => {
     expect(CELLS).toHaveLength(ENDINGS.length * PENDING.length)
     expect(new Set(CELLS.map(({ title }) => title)).size).toBe(CELLS.length)
   })
 
   test.each(CELLS.map((cell) => [cell.title, cell] as const))('%s', async (_, cell) => {
-    const { b, outcome } = await play(cell)
+    const { b, outcome } = await play(cell, role)
     const { ws, peer, clock } = b
     if (cell.info === null) {
       expect(ws.connected).toBe(true)

@@ -197,13 +197,19 @@ const PEER_FRAMES: Readonly<Record<string, readonly [firstByte: number, payload:
   'the peer says that we broke the protocol': [0x88, '\x03\xeayou did'],
 }
 
-/** The frame as a client sends it, one character for each byte, with a key of zeros; `undefined`: none. */
-export function peerFrame({ name }: Ending, pending: Pending): string | undefined {
-  // Of a message in parts it is the next fragment that is too much.
+/**
+ * The frame as the peer sends it, one character for each byte; `undefined`: none.
+ *
+ * @param masked with a key of zeros, as a client does
+ */
+export function peerFrame({ name }: Ending, pending: Pending, masked: boolean = true): string | undefined {
+  const bit = masked ? 0x80 : 0
+  const key = masked ? '\0\0\0\0' : ''
   if (name === 'the peer sends too much') {
-    return `${String.fromCharCode(pending === 'stream' ? 0x80 : 0x82)}\xff\0\0\0\0\x7f\xff\xff\xff\0\0\0\0`
+    // Of a message in parts it is the next fragment that is too much.
+    return `${String.fromCharCode(pending === 'stream' ? 0x80 : 0x82, bit | 127)}\0\0\0\0\x7f\xff\xff\xff${key}`
   }
   const frame = PEER_FRAMES[name]
   if (frame === undefined) return undefined
-  return `${String.fromCharCode(frame[0], 0x80 | frame[1].length)}\0\0\0\0${frame[1]}`
+  return `${String.fromCharCode(frame[0], bit | frame[1].length)}${key}${frame[1]}`
 }
