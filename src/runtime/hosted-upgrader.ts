@@ -82,6 +82,15 @@ function isUpgrade(request: Request): boolean {
   return upgrade !== null && isWebSocketUpgrade([['upgrade', upgrade]])
 }
 
+/** The headers that may go out on a 101: as they are, when none belongs to the handshake. */
+function withoutReserved(headers: Headers): Headers {
+  const isAllowed = (name: string): boolean => !isReservedHeader(name) && name !== 'content-length'
+  if ([...headers.keys()].every(isAllowed)) return headers
+  const allowed = new Headers()
+  for (const [name, value] of headers) if (isAllowed(name)) allowed.append(name, value)
+  return allowed
+}
+
 class HostedHandshake implements Upgrader {
   readonly mode: string
   readonly capabilities: Capabilities
@@ -90,7 +99,8 @@ class HostedHandshake implements Upgrader {
   readonly #request: Request
   readonly #env: unknown
   readonly #context: unknown
-  readonly #abort = new AbortController()
+  /** Of the request that we made, if we made one. */
+  readonly #abort: AbortController | undefined
   #acceptance: Acceptance | undefined
   #settle: ((connection: Connection | null) => void) | undefined
   #decided = false
@@ -100,7 +110,8 @@ class HostedHandshake implements Upgrader {
     this.capabilities = host.capabilities
     this.#host = host
     this.#hostRequest = request
-    const detached = host.detach?.(request, env, this.#abort.signal)
+    this.#abort = host.detach && new AbortController()
+    const detached = this.#abort && host.detach?.(request, env, this.#abort.signal)
     this.#request = detached?.request ?? request
     this.#env = detached === undefined ? env : detached.env
     this.#context = context
@@ -132,10 +143,7 @@ class HostedHandshake implements Upgrader {
   }
 
   #finish(response: Response, acceptance: Acceptance): Response {
-    const headers = new Headers()
-    for (const [name, value] of response.headers) {
-      if (!isReservedHeader(name) && name !== 'content-length') headers.append(name, value)
-    }
+    const headers = withoutReserved(response.headers)
     if (acceptance.subprotocol !== undefined) headers.set('sec-websocket-protocol', acceptance.subprotocol)
     reportUnsupported(this.#host, acceptance.options)
     try {
@@ -157,7 +165,7 @@ class HostedHandshake implements Upgrader {
 
   #onOpened(connection: Connection | null, { handled }: Acceptance): void {
     if (connection !== null && !this.#decided) {
-      void connection.closed.then(() => this.#abort.abort())
+      if (this.#abort !== undefined) void connection.closed.then(() => this.#abort?.abort())
       // A Worker ends with its last event; what a handler does after the end is to be waited for.
       if (handled !== undefined) waitUntil(this.#context, handled)
     }
@@ -167,7 +175,7 @@ class HostedHandshake implements Upgrader {
   #decide(connection: Connection | null): void {
     if (this.#decided) return
     this.#decided = true
-    if (connection === null) this.#abort.abort()
+    if (connection === null) this.#abort?.abort()
     this.#settle?.(connection)
   }
 }
