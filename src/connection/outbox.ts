@@ -15,7 +15,8 @@ const FLUSH_AT = 1 << 16
 /** What `send` returns when there is room: one promise for all, because one per message would cost more than the frame. */
 const SENT: Promise<boolean> = Promise.resolve(true)
 
-interface Sender {
+/** The wait for room, one for all who wait: a published message may find thousands before it. */
+interface Room {
   readonly promise: Promise<boolean>
   readonly resolve: (sent: boolean) => void
   readonly reject: (error: unknown) => void
@@ -29,7 +30,7 @@ export class Outbox {
   #scheduled = false
   /** Whether the transport asked to wait and has not drained since. */
   #full = false
-  #senders: Sender[] = []
+  #room: Room | undefined
 
   constructor(frames: FrameEncoder, transport: ByteTransport, clock: Clock, highWaterMark: number) {
     this.#frames = frames
@@ -74,12 +75,16 @@ export class Outbox {
 
   onDrain(): void {
     this.#full = false
-    for (const sender of this.#senders.splice(0)) sender.resolve(true)
+    const room = this.#room
+    this.#room = undefined
+    room?.resolve(true)
   }
 
   /** The connection has ended: nobody gets room any more. */
   end(error: () => Error): void {
-    for (const { promise, reject } of this.#senders.splice(0)) rejectQuietly(promise, reject, error())
+    const room = this.#room
+    this.#room = undefined
+    if (room !== undefined) rejectQuietly(room.promise, room.reject, error())
   }
 
   #schedule(): void {
@@ -94,13 +99,14 @@ export class Outbox {
   }
 
   #wait(): Promise<boolean> {
+    if (this.#room !== undefined) return this.#room.promise
     let resolve!: (sent: boolean) => void
     let reject!: (error: unknown) => void
     const promise = new Promise<boolean>((settle, fail) => {
       resolve = settle
       reject = fail
     })
-    this.#senders.push({ promise, resolve, reject })
+    this.#room = { promise, resolve, reject }
     return promise
   }
 }
