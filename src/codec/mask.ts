@@ -11,7 +11,9 @@ const WORDS_FROM = 24
 /** A view of a chunk as 32-bit words, aligned to its buffer; made once per chunk because making one costs 60 ns. */
 export function wordsOf(bytes: Uint8Array): Int32Array {
   const skip = -bytes.byteOffset & 3
-  return new Int32Array(bytes.buffer, bytes.byteOffset + skip, bytes.length < skip ? 0 : (bytes.length - skip) >> 2)
+  const words = (bytes.length - skip) >> 2
+  // A view may not begin behind its buffer, not even an empty one.
+  return words > 0 ? new Int32Array(bytes.buffer, bytes.byteOffset + skip, words) : new Int32Array(0)
 }
 
 /**

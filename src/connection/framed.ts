@@ -243,7 +243,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       if (event !== null) this.#dispatch(event)
     } catch (error) {
       if (error instanceof ProtocolError) this.#fail(error.closeCode, error.message)
-      else this.#fail(CloseCode.INTERNAL_ERROR, 'Internal error')
+      else this.#fail(CloseCode.INTERNAL_ERROR, `Internal error: ${String(error)}`)
     }
   }
 

@@ -120,7 +120,9 @@ describe('HeadReader', () => {
 
 describe('request heads', () => {
   test('WP-20 a request line and its fields, names in lower case', () => {
-    expect(parseRequestHead('GET /a?b HTTP/1.1\r\nHost: a:80\r\nX-Y:\t b c \t\r\nTight:x\r\nEmpty:\r\nHOST: \u00fc')).toEqual({
+    expect(
+      parseRequestHead('GET /a?b HTTP/1.1\r\nHost: a:80\r\nX-Y:\t b c \t\r\nTight:x\r\nEmpty:\r\nHOST: \u00fc'),
+    ).toEqual({
       method: 'GET',
       target: '/a?b',
       httpVersion: '1.1',
