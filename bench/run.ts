@@ -35,6 +35,10 @@ const SECTIONS: Readonly<Record<string, (plan: Plan) => Promise<readonly unknown
 /** Milliseconds after which no further section begins. */
 const PATIENCE = 40 * 60_000
 
+// What escapes a section ends neither the run nor the results of the others.
+process.on('uncaughtException', (error) => console.error('Uncaught:', error))
+process.on('unhandledRejection', (error) => console.error('Unhandled:', error))
+
 const argv = process.argv.slice(2)
 const plan = planOf(argv)
 const named = argv.filter((word) => word in SECTIONS)

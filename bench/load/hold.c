@@ -73,7 +73,7 @@ static int on_readable(held *h, enum command command) {
 static void run(enum command command) {
   struct epoll_event events[256];
   int begun = 0, done = 0;
-  uint64_t start = now_ns(), give_up = start + 60000000000ull;
+  uint64_t start = now_ns(), give_up = start + 40000000000ull;
   while (done < connections && errors == 0 && now_ns() < give_up) {
     for (; begun < connections && begun - done < AT_ONCE; begun++) begin(&all[begun], command);
     int n = epoll_wait(poll, events, 256, 1000);

@@ -2,7 +2,7 @@
 import { type BenchServer, LOAD_CORE } from '../server-process.ts'
 import { loadBinary } from './load.ts'
 
-const COMMAND_TIMEOUT = 90_000
+const COMMAND_TIMEOUT = 50_000
 
 export interface HoldOptions {
   readonly connections: number

@@ -21,8 +21,13 @@ export async function attack(server: BenchServer, id: PeerCase): Promise<{ peak:
   await Bun.sleep(300)
   const before = server.rss()
   let peak = before
+  let ended: unknown
   const sampling = setInterval(() => {
-    peak = Math.max(peak, server.rss())
+    try {
+      peak = Math.max(peak, server.rss())
+    } catch (error) {
+      ended ??= error
+    }
   }, SAMPLE)
   const socket = await upgraded(server, PATHS[id])
   try {
@@ -36,6 +41,7 @@ export async function attack(server: BenchServer, id: PeerCase): Promise<{ peak:
     const bytes = id === 'R13' ? emptyFragments() : floodOf(FLOOD)
     await Promise.race([written(socket, bytes), Bun.sleep(DURATION)])
     await Bun.sleep(DURATION / 4)
+    if (ended !== undefined) throw ended
     return { peak: Math.max(peak, server.rss()) - before, sent: socket.bytesWritten - socket.writableLength }
   } finally {
     clearInterval(sampling)
@@ -85,8 +91,11 @@ async function written(socket: Socket, pieces: readonly Buffer[]): Promise<void>
     if (socket.destroyed) return
     if (socket.write(piece)) continue
     await new Promise<void>((resolve) => {
-      socket.once('drain', resolve)
-      socket.once('close', resolve)
+      const go = (): void => {
+        socket.off('drain', go).off('close', go)
+        resolve()
+      }
+      socket.on('drain', go).on('close', go)
     })
   }
 }

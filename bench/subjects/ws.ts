@@ -47,6 +47,9 @@ slow.on('connection', (ws) => {
 const server = createServer((_, response) => response.end('hello'))
 server.on('upgrade', (request, socket, head) => {
   const wss = paths[request.url ?? '/'] ?? plain
-  wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request))
+  wss.handleUpgrade(request, socket, head, (ws) => {
+    ws.on('error', () => ws.terminate())
+    wss.emit('connection', ws, request)
+  })
 })
 server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('ready', held))
