@@ -17,6 +17,7 @@ const EXPECTED: Record<string, string[]> = {
   'fetch-sock': ['Sock', 'ConnectionClosed', 'WebSocketError', 'CloseCode'],
   'fetch-sock/server': ['serve'],
   'fetch-sock/client': ['connect'],
+  'fetch-sock/testing': ['connectInMemory', 'memoryTransportPair'],
   'fetch-sock/codec': ['Protocol', 'CloseCode', 'ProtocolError'],
 }
 
@@ -66,7 +67,7 @@ describe('the packed tarball', () => {
       const flags = ['--profile', 'esm-only', '--no-definitely-typed', '--no-emoji', '--format', 'json']
       const report = JSON.parse(await run([machineNode(), attw, tarball, ...flags]))
       expect(Object.keys(report.analysis.entrypoints).sort()).toEqual(
-        ['.', './client', './codec', './package.json', './server'].sort(),
+        ['.', './client', './codec', './package.json', './server', './testing'].sort(),
       )
       expect(report.analysis.types).toEqual({ kind: 'included' })
     },
