@@ -137,10 +137,16 @@ export class Sender {
 
   async #sendParts(parts: SendableParts, options: SendMessageOptions | undefined): Promise<boolean> {
     let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
+    let half = ''
     const source = iteratorOf(parts)
     try {
       for (let next = await this.#nextPart(source); !next.done; next = await this.#nextPart(source)) {
-        const payload = ownPart(next.value)
+        let payload = ownPart(next.value)
+        if (typeof payload === 'string') {
+          payload = half + payload
+          half = openSurrogate(payload)
+          if (half !== '') payload = payload.slice(0, -1)
+        }
         if (!this.#gate.connected) throw this.#gate.sendError()
         this.#keepalive.active = true
         if (typeof payload === 'string') this.#sink.sendText(payload, false, options?.compress)
@@ -150,7 +156,7 @@ export class Sender {
       }
       if (!this.#gate.connected) throw this.#gate.sendError()
       if (sent === 'bytes') this.#sink.sendBytes(new Uint8Array(0), true, options?.compress)
-      else this.#sink.sendText('', true, options?.compress)
+      else this.#sink.sendText(half, true, options?.compress)
       return await this.#outbox.commit()
     } catch (error) {
       // A message that has begun can be neither finished nor taken back.
@@ -168,6 +174,12 @@ export class Sender {
       source.next().then(resolve, reject)
     })
   }
+}
+
+/** The high surrogate at the end of a part, whose other half begins the next one. */
+function openSurrogate(text: string): string {
+  const unit = text.charCodeAt(text.length - 1)
+  return unit >= 0xd800 && unit <= 0xdbff ? text.slice(-1) : ''
 }
 
 /** A source may fill the same buffer again for its next part. */

@@ -528,6 +528,13 @@ describe('sending', () => {
     expect(peer.messages).toEqual(['ab', Uint8Array.of(1, 2), '', new TextEncoder().encode('blob')])
   })
 
+  test('R34 a character cut in two by the parts is whole; half of one at the end is U+FFFD', async () => {
+    const { clock, ws, peer } = bench()
+    await ws.sendStream(parts('a\ud83d', '\ude00b', '\ud83d', '', '\ude00\ud83d'))
+    await clock.settle()
+    expect(peer.messages).toEqual(['a😀b😀\ufffd'])
+  })
+
   test('S4 a part that is filled anew for the next one is sent as it was', async () => {
     // What is sent stays with us, since the peer does not read and the mark is high.
     const { clock, ws, peer } = bench({ highWaterMark: 1_000_000 }, NARROW)
