@@ -1,5 +1,6 @@
 /** What a connection asks of the protocol beside events: what is pending, shared frames, limits that change, a deferred end. */
 import { describe, expect, test } from 'bun:test'
+import { Buffer } from 'node:buffer'
 import { ConnectionClosed, ProtocolError, VIOLATIONS, type Violation, violation } from '../../src/codec/errors.ts'
 import { type ProtocolEvent, type Role, response } from '../../src/codec/event.ts'
 import type { Extension } from '../../src/codec/extension.ts'
@@ -384,6 +385,39 @@ describe('joining parts', () => {
     const joined = assembler.push(piece('03*5', true), 0) as Uint8Array
     expect(hexOf(joined)).toBe(hexOf(bytesOf('01*10 02*15 03*5')))
     expect(joined.buffer.byteLength).toBe(30)
+  })
+
+  test('P15 parts that fill one block and begin the next are joined, message after message', () => {
+    const assembler = new MessageAssembler()
+    const joinParts = (...parts: readonly (readonly [notation: string, expected: number])[]): string => {
+      let joined: string | Uint8Array | null = null
+      for (const [i, [notation, expected]] of parts.entries())
+        joined = assembler.push(piece(notation, i === parts.length - 1), expected)
+      return hexOf(joined as Uint8Array)
+    }
+    const plainHex = (...notations: string[]): string => hexOf(join(notations.map(bytesOf)))
+    for (let round = 0; round < 2; round++) {
+      // The second part does not fit into what is left of the first block.
+      expect(joinParts(['01*10', 0], ['02*2000', 0], ['03*3000', 0])).toBe(plainHex('01*10', '02*2000', '03*3000'))
+      // The last block is filled to its end, behind others.
+      expect(joinParts(['01*1500', 0], ['02*1500', 10], ['03*10', 0])).toBe(plainHex('01*1500', '02*1500', '03*10'))
+      expect(joinParts(['01*1024', 0], ['02', 1023], ['03*1023', 0], ['04*7', 0])).toBe(
+        plainHex('01*1024', '02', '03*1023', '04*7'),
+      )
+      expect(joinParts(['05', 2], ['06', 1], ['07', 0])).toBe('050607')
+    }
+  })
+
+  test('P15 a message over 1 MiB goes into several blocks', () => {
+    const assembler = new MessageAssembler()
+    const parts = Array.from({ length: 5 }, (_, i) => new Uint8Array(600_000).fill(i + 1))
+    let joined: string | Uint8Array | null = null
+    for (const [i, data] of parts.entries()) {
+      const messageFinished = i === parts.length - 1
+      const event = { type: 'BytesMessage', data, frameFinished: messageFinished, messageFinished } as const
+      joined = assembler.push(event, 600_000 * (parts.length - 1 - i))
+    }
+    expect(Buffer.compare(joined as Uint8Array, join(parts))).toBe(0)
   })
 
   test('P15 an announced size is believed up to 1 MiB', () => {
