@@ -74,8 +74,12 @@ export abstract class BaseConnection implements Connection {
   abstract close(code?: number, reason?: string): Promise<CloseInfo>
   abstract terminate(): void
 
-  /** The caller is about to wait for a message: what is held back for it must move now. */
-  protected abstract beforeWait(): void
+  /**
+   * The caller is about to wait for a message: what is held back for it must move now.
+   *
+   * @param polling it asks for one, and does not wait
+   */
+  protected abstract beforeWait(polling: boolean): void
   /** A message was taken from the inbox. */
   protected abstract afterTake(): void
   /** Starts the delivery in parts of a message of which a part is here already, if there is one. */
@@ -220,7 +224,7 @@ export abstract class BaseConnection implements Connection {
     if (this.#info !== undefined) return this.#afterEnd(delivery, this.#info)
     if (options?.timeout === 0) return this.#poll()
     const waiter = this.inbox.wait(delivery, options)
-    this.beforeWait()
+    this.beforeWait(false)
     return waiter.promise
   }
 
@@ -232,7 +236,7 @@ export abstract class BaseConnection implements Connection {
 
   /** `timeout: 0`: what is here now, or `null`. */
   #poll(): Promise<Received | null> {
-    this.beforeWait()
+    this.beforeWait(true)
     const message = this.inbox.shift()
     if (message !== undefined) this.afterTake()
     return Promise.resolve(message ?? null)

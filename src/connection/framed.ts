@@ -74,6 +74,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   /** Whether the inbox holds more than its limits. */
   #overfull = false
   #paused = false
+  /** Whether a caller asks for a message without waiting. */
+  #polling = false
   #readAhead = 0
   /** Payload of the Ping to answer when the peer has read what is on its way to it. */
   #owedPong: Uint8Array | undefined
@@ -171,8 +173,10 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#drop('')
   }
 
-  protected beforeWait(): void {
-    if (this.#protocol.hasBytes || this.#protocol.endPending) this.#pump()
+  protected beforeWait(polling: boolean): void {
+    this.#polling = polling
+    if (this.#protocol.hasBytes || this.#protocol.endPending || this.#overfull) this.#pump()
+    this.#polling = false
     this.#outbox.flush()
   }
 
@@ -254,7 +258,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   get #hasRoom(): boolean {
     if (this.#closing !== undefined || this.info !== undefined) return true
     if (this.#parts !== undefined) return this.#parts.wantsMore || this.#transportEnded
-    if (this.inbox.waiter !== undefined) return true
+    if (this.inbox.waiter !== undefined || this.#polling) return true
     const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
     const limit = this.#options.inboxBytes * factor + this.#readAhead * READ_AHEAD_BYTES
     return this.inbox.bytes + this.#assembler.size < limit

@@ -324,6 +324,35 @@ describe('receiving', () => {
     expect(chunks).toBe(1)
   })
 
+  test('S1 a caller that only polls gets a message larger than the inbox as well', async () => {
+    const { clock, ws, peer } = bench({ inboxBytes: 100 }, { transport: { split: 50 } })
+    peer.text('y'.repeat(50_000)).text('next')
+    let message: unknown = null
+    for (let polls = 0; message === null && polls < 2000; polls++) {
+      await clock.settle()
+      message = await ws.receive({ timeout: 0 })
+    }
+    expect(message).toBe('y'.repeat(50_000))
+    await clock.settle()
+    expect(await ws.receive({ timeout: 0 })).toBe('next')
+  })
+
+  test('S14 a message under way behind a full inbox goes on when the inbox was emptied', async () => {
+    const { clock, ws, peer } = bench({ inboxBytes: 100, inboxMessages: 1 })
+    peer.text('a').text('b').text('c')
+    // As much as is parsed ahead, to the byte, and the chunk of grace before it.
+    peer.send({ type: 'TextMessage', data: 'd'.repeat(1600), messageFinished: false })
+    peer.send({ type: 'TextMessage', data: 'e', messageFinished: true })
+    await clock.settle()
+    const seen: unknown[] = []
+    for (let count = 0; count < 4; count++) {
+      const waiting = watch(ws.receive())
+      await clock.settle()
+      seen.push(waiting.value)
+    }
+    expect(seen).toEqual(['a', 'b', 'c', `${'d'.repeat(1600)}e`])
+  })
+
   test('S11 a larger message than allowed fails with 1009, and what came before stays readable', async () => {
     const { clock, ws, peer } = bench({ maxMessageSize: 10 })
     peer.text('fits').text('does not fit')
