@@ -32,6 +32,8 @@ const MAIN = subjectsNamed(
   'deno ours',
   'deno native',
 )
+/** Of those that no target is about. */
+const OTHER_ROUNDS = 2
 const BINARY = MAIN.filter((subject) => subject.control === undefined)
 const BINARY_SHAPES = [shape('50x16x64'), shape('10x4x16384'), shape('4x1x1048576')]
 
@@ -68,6 +70,7 @@ export async function measureEcho(plan: EchoPlan): Promise<EchoRow[]> {
   for (const of of plan.shapes) {
     const job = (subject: Subject) => ({
       subject,
+      rounds: MAIN.includes(subject) ? rounds : Math.min(rounds, OTHER_ROUNDS),
       measure: (server: Parameters<typeof runEcho>[0]) =>
         runEcho(server, { ...of, path, mode: subject.control ? 'raw' : mode, seconds, warmup }),
     })

@@ -104,5 +104,7 @@ function environmentOf(aside: boolean): string {
 function writtenByHand(file: string): string {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
   const at = text.indexOf(`\n${BY_HAND}\n`)
-  return at < 0 ? `${BY_HAND}\n\nNothing is written here yet.` : text.slice(at + 1).trimEnd()
+  return at < 0
+    ? `${BY_HAND}\n\nBy hand: what each change gave, and for every row that is behind, where its time goes.`
+    : text.slice(at + 1).trimEnd()
 }

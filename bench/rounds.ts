@@ -12,6 +12,8 @@ export interface Job {
   /** Further arguments of the subject. */
   readonly args?: readonly string[]
   readonly measure: (server: BenchServer) => Promise<LoadResult>
+  /** At most so many rounds. */
+  readonly rounds?: number | undefined
 }
 
 export interface Figure extends LoadResult {
@@ -30,6 +32,7 @@ export async function inTurns(title: string, jobs: readonly Job[], rounds: numbe
   const results = new Map<Job, (LoadResult | Failure)[]>(jobs.map((job) => [job, []]))
   for (let round = 0; round < rounds; round++) {
     for (const job of round % 2 === 0 ? jobs : [...jobs].reverse()) {
+      if (round >= (job.rounds ?? rounds)) continue
       const before = results.get(job) ?? []
       // One failure may be the machine's; more would be waited for again and again.
       if (before.filter(hasFailed).length < MOST_FAILURES) {

@@ -98,6 +98,7 @@ export function targets(aside: boolean): string {
     ...columns.map((column) => column.map(written).join('<br>') || '–'),
   ])
   const all = rows.flatMap(([, columns]) => columns.flat()).filter(({ value }) => Number.isFinite(value))
+  if (all.length === 0) return ''
   const behind = all.filter((target) => !isMet(target)).length
   return page(
     '## Targets',
