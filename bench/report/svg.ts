@@ -21,7 +21,7 @@ text { ${FONT}; fill: #1f2328 } .quiet { fill: #59636e } .axis { stroke: #59636e
 .ours { fill: #0969da } .peer { fill: #afb8c1 }
 .s0 { stroke: #0969da; fill: #0969da } .s1 { stroke: #bc4c00; fill: #bc4c00 } .s2 { stroke: #1a7f37; fill: #1a7f37 }
 .s3 { stroke: #8250df; fill: #8250df } .s4 { stroke: #9a6700; fill: #9a6700 } .s5 { stroke: #bf3989; fill: #bf3989 }
-polyline { fill: none !important; stroke-width: 2 } text.s0, text.s1, text.s2, text.s3, text.s4, text.s5 { stroke: none }
+polyline { stroke-width: 2 } text.s0, text.s1, text.s2, text.s3, text.s4, text.s5 { stroke: none }
 .paper { fill: #ffffff }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc } .quiet { fill: #9198a1 } .axis { stroke: #9198a1 } .grid { stroke: #3d444d }
@@ -78,7 +78,7 @@ export function logLogChart(title: string, xName: string, yName: string, series:
   lines.push(`<text x="4" y="${top - 8}">${escaped(yName)}</text>`)
   for (const [i, { name, points }] of series.entries()) {
     const path = points.map(([x, y]) => `${atX(x).toFixed(1)},${atY(y).toFixed(1)}`)
-    lines.push(`<polyline class="s${i % 6}" points="${path.join(' ')}"/>`)
+    lines.push(`<polyline class="s${i % 6}" style="fill: none" points="${path.join(' ')}"/>`)
     for (const point of path) {
       const [x = '', y = ''] = point.split(',')
       lines.push(`<circle class="s${i % 6}" cx="${x}" cy="${y}" r="3"/>`)
