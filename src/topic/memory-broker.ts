@@ -21,7 +21,7 @@ export class MemoryBroker implements Broker {
       return DONE
     }
     const others = [...subscribers].filter((subscriber) => subscriber !== from)
-    const own = typeof data === 'string' ? data : data.slice()
+    const own = typeof data === 'string' ? data : new Uint8Array(data)
     queueMicrotask(() => {
       for (const other of others) {
         if (this.#subscribers.get(topic)?.has(other)) other.deliver(topic, own)
