@@ -65,7 +65,6 @@ export class Protocol implements Iterable<ProtocolEvent> {
   #control: Uint8Array = NO_BYTES
   /** The Close or the violation that the bytes have come to, until it is told. */
   #end: CloseConnection | ProtocolError | null = null
-  #endReported = false
   #transportEnded = false
 
   constructor(options: ProtocolOptions) {
@@ -396,8 +395,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
     const cut = open && this.#state !== ConnectionState.REMOTE_CLOSING
     this.#step('transportEnd')
     this.#stopReading()
-    if (this.#endReported || !cut) return null
-    this.#endReported = true
+    if (!cut) return null
     return { type: 'CloseConnection', code: CloseCode.ABNORMAL_CLOSURE, reason: '' }
   }
 

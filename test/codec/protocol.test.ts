@@ -175,6 +175,34 @@ describe('a deferred end', () => {
   })
 })
 
+describe('what is refused', () => {
+  test('P18 the error says what was sent inside what', () => {
+    const text = new Protocol({ role: 'server' })
+    text.sendText('a', false)
+    expect(() => text.sendBytes(Uint8Array.of(1))).toThrow('Cannot send bytes inside a text message')
+    const bytes = new Protocol({ role: 'server' })
+    bytes.sendBytes(Uint8Array.of(1), false)
+    expect(() => bytes.sendText('a')).toThrow('Cannot send text inside a binary message')
+  })
+
+  test('P17 the error names the code, the limit, or the type', () => {
+    const protocol = new Protocol({ role: 'server' })
+    expect(() => protocol.sendClose(1004)).toThrow('Cannot send close code 1004: not 1000–1003, 1007–1014 or 3000–4999')
+    expect(() => protocol.sendClose(1000, 'a'.repeat(124))).toThrow(
+      'Cannot send a close reason of 124 bytes: the limit is 123',
+    )
+    expect(() => protocol.sendClose(1005, 'a')).toThrow('Cannot send a close reason without a code')
+    expect(() => protocol.sendPing(new Uint8Array(126))).toThrow(
+      'Cannot send a control frame of 126 bytes: the limit is 125',
+    )
+    expect(() => protocol.sendText(5 as never)).toThrow('Cannot send number as text: not a string')
+    expect(() => protocol.sendBytes('a' as never)).toThrow('Cannot send string as bytes: not a Uint8Array')
+    expect(() => protocol.send({ type: 'Request' } as never)).toThrow('Cannot send Request after the handshake')
+    protocol.sendClose(1000)
+    expect(() => protocol.sendText('a')).toThrow('Cannot sendMessage in state LOCAL_CLOSING')
+  })
+})
+
 describe('limits', () => {
   test('S11 the limit on messages can be lifted and restored between frames', () => {
     const protocol = new Protocol({ role: 'client', maxMessageSize: 3 })
@@ -541,6 +569,18 @@ describe('extensions', () => {
     const [frame] = rawFrames(protocol.send({ type: 'BytesMessage', data: Uint8Array.of(9), compress: true }))
     expect([frame?.rsv, hexOf(frame?.payload ?? new Uint8Array())]).toEqual([0x20, '07'])
     expect(calls).toEqual(['y outbound 09 true true', 'x outbound 08 true true'])
+  })
+
+  test('P11 what one extension adds at the end follows the payload, and may be refused by the next', () => {
+    const alone = new Protocol({ role: 'client', extensions: [marker([], 'x')] })
+    expect([...alone.receiveData(bytesOf('82 02 0102'))]).toMatchObject([{ data: Uint8Array.of(2, 3, 0x78) }])
+    expect([...alone.receiveData(bytesOf('81 02 "ab"'))]).toMatchObject([{ data: 'bcx' }])
+    const picky: Extension = {
+      ...marker([], 'y'),
+      inboundPayload: (data) => (data[0] === 0x78 ? 'EXTENSION_REFUSED' : data),
+    }
+    const protocol = new Protocol({ role: 'client', extensions: [marker([], 'x'), picky] })
+    expect(() => [...protocol.receiveData(bytesOf('82 01 01'))]).toThrow('a negotiated extension refuses')
   })
 
   test('P11 a violation that a hook returns fails the connection', () => {
