@@ -5,6 +5,7 @@
  *     out   send() → frame encoder → outbox → one transport.write per batch
  */
 import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
+import { fitReason } from '../codec/close-reason.ts'
 import { ConnectionState } from '../codec/connection-state.ts'
 import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
 import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
@@ -423,9 +424,9 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   #fail(code: number, reason: string): void {
     const { state } = this.#protocol
     if (state === ConnectionState.OPEN || state === ConnectionState.FAILED) {
-      this.#protocol.sendClose(code, fitting(reason))
+      this.#protocol.sendClose(code, fitReason(reason))
     }
-    this.settle({ code, reason: fitting(reason), wasClean: false, initiator: 'local' })
+    this.settle({ code, reason: fitReason(reason), wasClean: false, initiator: 'local' })
     this.#outbox.flush()
     this.#transport.end()
     this.#setDeadline()
@@ -472,11 +473,4 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 /** A message as a server sends it (§5.1, §5.2). */
 function unmaskedFrame(data: string | Uint8Array): Uint8Array {
   return encodeFrame(typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY, data, true, 0)
-}
-
-/** A reason cut so that it fits into a Close (§5.5.1: 123 bytes). */
-function fitting(reason: string): string {
-  let text = reason
-  while (new TextEncoder().encode(text).length > 123) text = text.slice(0, -1)
-  return text
 }

@@ -4,7 +4,9 @@
  * The same semantics as `framed.ts`, as far as the host allows; `capabilities` says how far. A host does not stop
  * reading while nobody receives: an inbox of more than 16 × `inboxBytes` closes with 1013 when another message comes.
  */
+
 import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from '../codec/close-code.ts'
+import { fitReason } from '../codec/close-reason.ts'
 import { type CloseInfo, ConnectionClosed, violation, WebSocketError } from '../codec/errors.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
@@ -206,7 +208,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
 
   #fail(code: number, reason: string): void {
     if (this.info !== undefined) return
-    const said = fitting(reason)
+    const said = fitReason(reason)
     const isFirst = this.#closing === undefined
     const sent = this.capabilities.closeCodes ? code : applicationCode(code)
     this.settle({ code: sent, reason: said, wasClean: false, initiator: 'local' })
@@ -247,10 +249,4 @@ export function applicationCode(code: number): number {
 function isLongerThan(data: string | Uint8Array, limit: number): boolean {
   if (data.length > limit) return true
   return typeof data === 'string' && data.length * 3 > limit && encoder.encode(data).length > limit
-}
-
-function fitting(reason: string): string {
-  let text = reason
-  while (encoder.encode(text).length > MAX_CLOSE_REASON) text = text.slice(0, -1)
-  return text
 }

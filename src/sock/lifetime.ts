@@ -1,9 +1,9 @@
 /** The life of one handler: start it, wait, turn its outcome into a Close, tell who wants to know. */
 import type { Context } from 'hono'
 import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
+import { fitReason } from '../codec/close-reason.ts'
 import { ConnectionClosed } from '../codec/errors.ts'
 import type { Connection } from '../connection/connection.ts'
-import { fitReason } from './close-reason.ts'
 import type { CloseReason, Handler, RouteOptions } from './route-options.ts'
 import { typedConnection } from './typed.ts'
 

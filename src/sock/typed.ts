@@ -1,6 +1,7 @@
 /** A connection whose messages pass a Standard Schema: what does not fit never reaches the handler. */
 import type { Context } from 'hono'
 import { CloseCode, QUIET_CLOSE_CODES } from '../codec/close-code.ts'
+import { fitReason } from '../codec/close-reason.ts'
 import { ConnectionClosed } from '../codec/errors.ts'
 import type {
   Connection,
@@ -13,7 +14,6 @@ import type {
 import { quietRejection } from '../connection/rejection.ts'
 import type { SharedMessage, SharedSender } from '../connection/shared-message.ts'
 import { readableOf, writableOf } from '../connection/streams.ts'
-import { fitReason } from './close-reason.ts'
 import { ForwardingConnection } from './forwarding.ts'
 import { jsonCodec, type MessageCodec } from './message-codec.ts'
 import { Patience } from './patience.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { Hono } from 'hono'
-import { fitReason } from '../../src/sock/close-reason.ts'
+import { fitReason } from '../../src/codec/close-reason.ts'
 import { ConnectionCap } from '../../src/sock/connection-cap.ts'
 import { Sock } from '../../src/sock/sock.ts'
 import { upgrade } from '../../src/sock/upgrade.ts'

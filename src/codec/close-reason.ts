@@ -1,5 +1,5 @@
 /** A text that must fit into a Close frame. */
-import { MAX_CLOSE_REASON } from '../codec/close-code.ts'
+import { MAX_CLOSE_REASON } from './close-code.ts'
 
 const encoder = new TextEncoder()
 
