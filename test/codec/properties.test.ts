@@ -58,6 +58,32 @@ describe('P23 any input', () => {
     },
   )
 
+  test('P23 events do not depend on when they are asked for', () => {
+    const plan = fc.array(fc.tuple(fc.nat(90), fc.nat(60)), { minLength: 1, maxLength: 6 })
+    holds(
+      fc.property(plan, (steps) => {
+        const protocol = new Protocol({ role: 'client' })
+        let fed = 0
+        let seen = 0
+        // Each step feeds frames in chunks of one byte or three, and asks for some of the events that wait.
+        for (const [chunks, pulls] of steps) {
+          for (let i = 0; i < chunks; i++, fed++) {
+            const frame = Uint8Array.of(0x82, 1, fed & 0xff)
+            if (fed % 3 === 0) protocol.receiveData(frame)
+            else for (const byte of frame) protocol.receiveData(Uint8Array.of(byte))
+          }
+          for (let i = 0; i < pulls && seen < fed; i++, seen++) {
+            const event = protocol.nextEvent()
+            if (event?.type !== 'BytesMessage' || event.data[0] !== (seen & 0xff)) return false
+          }
+        }
+        for (const event of protocol) if (event.type === 'BytesMessage' && event.data[0] === (seen & 0xff)) seen++
+        return seen === fed && !protocol.hasBytes
+      }),
+      300,
+    )
+  })
+
   test('P23 random noise never gets another exception out of a protocol in any state', () => {
     const events = fc.constantFrom<OutgoingProtocolEvent>(
       { type: 'TextMessage', data: 'a', messageFinished: false },

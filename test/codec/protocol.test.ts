@@ -316,6 +316,23 @@ describe('what is taken', () => {
     expect(pieces[1]).toBe(data)
   })
 
+  test('P18 a lone frame that is large is no range of the shared memory', () => {
+    const protocol = new Protocol({ role: 'server' })
+    const frame = encodeFrame(BINARY, new Uint8Array(LARGE_PAYLOAD), true, 0)
+    protocol.sendEncoded(frame)
+    expect(protocol.output.takeRange()).toBeUndefined()
+    expect(protocol.output.take()).toEqual([frame])
+  })
+
+  test('P18 lengths of more than 16 MiB are written in all of their octets', () => {
+    for (const length of [0x1020304, 0x8000_0001]) {
+      const protocol = new Protocol({ role: 'server' })
+      // Never touched, so it takes no memory.
+      protocol.sendBytes(new Uint8Array(length))
+      expect(hexOf(protocol.output.take()[0] as Uint8Array)).toBe(`827f${length.toString(16).padStart(16, '0')}`)
+    }
+  })
+
   test('P18 two connections that write by turns keep their own bytes', () => {
     const [a, b] = [new Protocol({ role: 'server' }), new Protocol({ role: 'server' })]
     for (const text of ['1', '2', '3']) {
