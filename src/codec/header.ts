@@ -78,8 +78,9 @@ export function hasToken(headers: HeaderList, name: string, token: string): bool
 export function trimWhitespace(text: string): string {
   let start = 0
   let end = text.length
-  while (start < end && isWhitespace(text.charCodeAt(start))) start++
-  while (end > start && isWhitespace(text.charCodeAt(end - 1))) end--
+  // Beyond either end `charCodeAt` gives NaN.
+  while (isWhitespace(text.charCodeAt(start))) start++
+  while (isWhitespace(text.charCodeAt(end - 1))) end--
   return text.slice(start, end)
 }
 
@@ -121,8 +122,8 @@ export function formatExtension(name: string, parameters: ExtensionParameters): 
 export function assertHeader(name: string, value: string): void {
   if (typeof name !== 'string' || !isToken(name)) throw new TypeError(`Invalid header name ${JSON.stringify(name)}`)
   if (typeof value !== 'string') throw new TypeError(`Header '${name}' must be a string`)
-  for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i)
+  for (const character of value) {
+    const code = character.charCodeAt(0)
     if (code === 0x0a || code === 0x0d || code === 0x00) {
       throw new TypeError(`Header '${name}' must not contain CR, LF or NUL`)
     }
@@ -222,7 +223,7 @@ class ExtensionReader {
   }
 
   #skipWhitespace(): void {
-    while (this.#at < this.#text.length && isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++
+    while (isWhitespace(this.#text.charCodeAt(this.#at))) this.#at++
   }
 
   #fail(at: number = this.#at): never {

@@ -108,20 +108,18 @@ export class HeadReader {
 /** @throws {HandshakeError} 400 */
 export function parseRequestHead(text: string): RequestHead {
   const lines = text.split('\r\n')
-  const [, method, target, httpVersion] = REQUEST_LINE.exec(lines[0] as string) ?? []
-  if (method === undefined || target === undefined || httpVersion === undefined) {
-    throw new HandshakeError('Malformed request line (RFC 9112 §3)', { status: 400 })
-  }
+  const words = REQUEST_LINE.exec(lines[0] as string) as [string, string, string, string] | null
+  if (words === null) throw new HandshakeError('Malformed request line (RFC 9112 §3)', { status: 400 })
+  const [, method, target, httpVersion] = words
   return { method, target, httpVersion, headers: parseFields(lines, 'request') }
 }
 
 /** @throws {HandshakeError} with status 0: the server gave none that can be trusted */
 export function parseResponseHead(text: string): ResponseHead {
   const lines = text.split('\r\n')
-  const [, httpVersion, status] = STATUS_LINE.exec(lines[0] as string) ?? []
-  if (httpVersion === undefined || status === undefined) {
-    throw new HandshakeError('Malformed status line (RFC 9112 §4)', { status: 0 })
-  }
+  const words = STATUS_LINE.exec(lines[0] as string) as [string, string, string] | null
+  if (words === null) throw new HandshakeError('Malformed status line (RFC 9112 §4)', { status: 0 })
+  const [, httpVersion, status] = words
   return { httpVersion, statusCode: Number(status), headers: parseFields(lines, 'response') }
 }
 

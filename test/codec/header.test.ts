@@ -70,7 +70,7 @@ describe('tokens and lists', () => {
   })
 
   test('R35 what a Host may be', () => {
-    for (const host of ['a', 'a.b:80', 'a_b', '[::1]:8080', '127.0.0.1', 'a:', 'xn--7ks3rz39bh7u']) {
+    for (const host of ['a', 'a.b:80', 'a_b', '[::1]:8080', '[fe80::0]', '127.0.0.1', 'a:', 'xn--7ks3rz39bh7u']) {
       expect([host, isHost(host)]).toEqual([host, true])
     }
     for (const host of ['', ':80', 'a, b', 'a b', 'a/b', 'u@a', '[::1', 'a:b', 'ü', 'a:80:90', '[x]']) {
@@ -179,6 +179,13 @@ describe('extensions', () => {
     })
   }
 
+  test('P12 the error says where the text breaks the grammar', () => {
+    expect(() => parseExtensions('a; b c')).toThrow(
+      "Header 'Sec-WebSocket-Extensions' is malformed at character 5 (RFC 6455 §9.1)",
+    )
+    expect(() => parseExtensions('a; b="c d"')).toThrow('at character 6 ')
+  })
+
   test('P12 lines are read in order and none reaches into the next', () => {
     expect(parseExtensions(['a;b', '', 'c'])).toEqual([
       { name: 'a', parameters: [['b', true]] },
@@ -246,7 +253,7 @@ describe('extensions', () => {
         ['c', '1'],
       ]),
     ).toBe('a; b; c=1')
-    expect(() => formatExtension('a b', [])).toThrow(TypeError)
+    expect(() => formatExtension('a b', [])).toThrow(new TypeError('Extension: "a b" is not a token (RFC 6455 §9.1)'))
     expect(() => formatExtension('a', [['b c', true]])).toThrow(TypeError)
     expect(() => formatExtension('a', [['b', 'c\r\nd']])).toThrow(TypeError)
     expect(() => formatExtension('a', [['b', '']])).toThrow(TypeError)

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
+import { STATUS_CODES } from 'node:http'
 import fc from 'fast-check'
 import { HandshakeError } from '../../src/codec/errors.ts'
 import {
@@ -136,6 +137,12 @@ describe('request heads', () => {
     })
   })
 
+  test('WP-20 a method is any token, a target any visible ASCII', () => {
+    const method = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    const target = String.fromCharCode(...Array.from({ length: 0x7e - 0x20 }, (_, i) => 0x21 + i))
+    expect(parseRequestHead(`${method} ${target} HTTP/1.1`)).toMatchObject({ method, target })
+  })
+
   for (const line of [
     '',
     'GET',
@@ -217,6 +224,15 @@ describe('writing', () => {
   test('WP-32 a status without a phrase keeps the space before it (RFC 9112 §4)', () => {
     expect(formatStatusLine(426)).toBe('HTTP/1.1 426 Upgrade Required')
     expect(formatStatusLine(418)).toBe('HTTP/1.1 418 ')
+  })
+
+  test('WP-32 a phrase is that of its status, and what a handshake ends with has one', () => {
+    for (const [status, phrase] of Object.entries(STATUS_CODES)) {
+      expect([`HTTP/1.1 ${status} ${phrase}`, `HTTP/1.1 ${status} `]).toContain(formatStatusLine(Number(status)))
+    }
+    for (const status of [101, 400, 401, 403, 404, 405, 426, 429, 431, 500, 503]) {
+      expect(formatStatusLine(status)).not.toEndWith(' ')
+    }
   })
 
   test('WP-20 what is written is read back, for any header', () => {

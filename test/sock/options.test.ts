@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { Hono } from 'hono'
-import { fitReason } from '../../src/codec/close-reason.ts'
 import { ConnectionCap } from '../../src/sock/connection-cap.ts'
 import { Sock } from '../../src/sock/sock.ts'
 import { upgrade } from '../../src/sock/upgrade.ts'
@@ -139,19 +138,5 @@ describe('caps', () => {
     expect([cap.total, cap.keys]).toEqual([3, 2])
     for (const giveBack of places) (giveBack as () => void)()
     expect([cap.total, cap.keys]).toEqual([0, 0])
-  })
-})
-
-describe('reasons', () => {
-  test('S6 a reason is cut to 123 bytes between characters', () => {
-    const cases: [text: string, fitted: string][] = [
-      ['short', 'short'],
-      ['x'.repeat(123), 'x'.repeat(123)],
-      ['x'.repeat(124), 'x'.repeat(123)],
-      ['é'.repeat(62), 'é'.repeat(61)],
-      [`${'x'.repeat(120)}😀`, 'x'.repeat(120)],
-      ['😀'.repeat(40), '😀'.repeat(30)],
-    ]
-    for (const [text, fitted] of cases) expect(fitReason(text)).toBe(fitted)
   })
 })
