@@ -483,6 +483,31 @@ describe('errors', () => {
     expect(missing).toEqual(['EXTENSION_REFUSED'])
   })
 
+  test('P6 the table of violations, row by row', () => {
+    expect(VIOLATIONS).toEqual({
+      RESERVED_OPCODE: [1002, 'RFC 6455 §5.2', 'used a reserved opcode'],
+      FRAGMENTED_CONTROL: [1002, 'RFC 6455 §5.5', 'fragmented a control frame'],
+      CONTROL_TOO_LONG: [1002, 'RFC 6455 §5.5', 'sent a control frame of more than 125 bytes'],
+      LENGTH_NOT_MINIMAL: [1002, 'RFC 6455 §5.2', 'used more length bytes than needed'],
+      LENGTH_SIGN_BIT: [1002, 'RFC 6455 §5.2', 'set the most significant bit of a 64-bit length'],
+      RESERVED_BIT: [1002, 'RFC 6455 §5.2', 'set a reserved bit that no extension defines'],
+      UNMASKED_FRAME: [1002, 'RFC 6455 §5.1', 'sent an unmasked frame to a server'],
+      MASKED_FRAME: [1002, 'RFC 6455 §5.1', 'sent a masked frame to a client'],
+      UNEXPECTED_CONTINUATION: [1002, 'RFC 6455 §5.4', 'continued a message that was not started'],
+      EXPECTED_CONTINUATION: [1002, 'RFC 6455 §5.4', 'started a message inside another one'],
+      CLOSE_PAYLOAD_TOO_SHORT: [1002, 'RFC 6455 §5.5.1', 'sent a Close with a payload of one byte'],
+      CLOSE_CODE_INVALID: [1002, 'RFC 6455 §7.4', 'sent a Close code that may not be sent'],
+      CLOSE_REASON_NOT_UTF8: [1007, 'RFC 6455 §5.5.1', 'sent a Close reason that is not UTF-8'],
+      TEXT_NOT_UTF8: [1007, 'RFC 6455 §8.1', 'sent text that is not UTF-8'],
+      MESSAGE_TOO_BIG: [1009, 'RFC 6455 §7.4.1', 'sent a message over maxMessageSize'],
+      TOO_MANY_FRAGMENTS: [1008, 'RFC 6455 §10.4', 'sent a message of more than maxFragments fragments'],
+      DEFLATE_DATA_INVALID: [1007, 'RFC 7692 §7.2.2', 'sent a compressed message that does not inflate'],
+      COMPRESSED_CONTROL: [1002, 'RFC 7692 §6.1', 'set RSV1 on a control frame'],
+      COMPRESSED_CONTINUATION: [1002, 'RFC 7692 §6.1', 'set RSV1 on a continuation frame'],
+      EXTENSION_REFUSED: [1002, 'RFC 6455 §9', 'sent what a negotiated extension refuses'],
+    })
+  })
+
   test('P6 every violation names its close code and its section, and fits into a Close', () => {
     for (const [name, [closeCode, section]] of Object.entries(VIOLATIONS)) {
       const error = violation(name as Violation)

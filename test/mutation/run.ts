@@ -64,10 +64,12 @@ const STALL_LIMIT = 4
 /** Less than in the tests themselves: no row is cut, and random input, which is cut anywhere, is tried less often. */
 const QUICK = { CUT_UP_TO: '0', FUZZ_SCALE: '0.3' }
 
-async function workspace(): Promise<string> {
+/** A copy of the tree. */
+async function workspace(from: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'fetch-sock-mutation-'))
-  for (const part of ['src', 'test', 'docs']) await cp(join(ROOT, part), join(folder, part), { recursive: true })
-  for (const file of ['package.json', 'tsconfig.json']) await cp(join(ROOT, file), join(folder, file))
+  for (const part of ['src', 'test', 'docs', 'package.json', 'tsconfig.json']) {
+    await cp(join(from, part), join(folder, part), { recursive: true })
+  }
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   return folder
 }
@@ -145,9 +147,11 @@ const files = named.length > 0 ? named : all
 const jobs = Number(option('jobs', '2'))
 const [part, parts] = option('part', '0/1').split('/').map(Number) as [number, number]
 
+/** As the tree was when the run began, whoever edits it meanwhile. */
+const base = await workspace(ROOT)
 const queue: Survivor[] = []
 for (const file of files) {
-  const source = await Bun.file(join(ROOT, 'src', 'codec', file)).text()
+  const source = await Bun.file(join(base, 'src', 'codec', file)).text()
   for (const mutant of mutantsOf(source)) queue.push({ file, ...mutant })
 }
 const again = option('again', '')
@@ -163,7 +167,7 @@ const survivors: Survivor[] = []
 let done = 0
 
 async function work(): Promise<void> {
-  const folder = await workspace()
+  const folder = await workspace(base)
   await mkdir(join(folder, '.tmp'), { recursive: true })
   for (let mutant = chosen.shift(); mutant !== undefined; mutant = chosen.shift()) {
     const target = join(folder, 'src', 'codec', mutant.file)
@@ -182,16 +186,15 @@ async function work(): Promise<void> {
 
 /** A run in which the tests fail without any change would notice everything. */
 async function checkUnchanged(): Promise<void> {
-  const folder = await workspace()
   const stages = new Map(chosen.flatMap(({ file }) => stagesFor(file)).map((stage) => [stage.join(), stage]))
   for (const [names, stage] of stages) {
-    if (!(await passes(folder, stage))) throw new Error(`Tests fail without any change: ${names}`)
+    if (!(await passes(base, stage))) throw new Error(`Tests fail without any change: ${names}`)
   }
-  await rm(folder, { recursive: true, force: true })
 }
 
 await checkUnchanged()
 await Promise.all(Array.from({ length: jobs }, work))
+await rm(base, { recursive: true, force: true })
 for (const file of files) {
   const made = counts.get(file) ?? 0
   const survived = survivors.filter((survivor) => survivor.file === file).length
