@@ -7,9 +7,10 @@ import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { FRAMED_CAPABILITIES } from '../connection/framed.ts'
+import { SHUTTING_DOWN } from '../connection/live-connections.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
-import type { LiveConnections } from './live-connections.ts'
+import type { LiveSockets } from './live-sockets.ts'
 import { lastResponse, refusal, writeResponse } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
 import { RAW_MODE } from './raw-mode.ts'
@@ -35,7 +36,7 @@ export interface RawHost {
   /** Milliseconds from the request to the answer. */
   readonly handshakeTimeout: number
   readonly onError: (error: unknown) => void
-  readonly live: LiveConnections
+  readonly live: LiveSockets
   /** Whether other 'upgrade' listeners may want what this application does not. */
   isShared(): boolean
   /** Hands a request that asks for another protocol to the 'request' listeners. */
@@ -77,7 +78,7 @@ export class RawHandshake implements Upgrader {
     this.#head = head
     this.headers = rawHeaders(incoming)
     this.#writtenBefore = bytesWritten(socket)
-    host.live.handshakes.add(this)
+    host.live.others.add(this)
     socket.once('close', () => this.#onClose())
     this.#within(host.handshakeTimeout, () => this.#onDeadline())
   }
@@ -171,7 +172,7 @@ export class RawHandshake implements Upgrader {
       request,
       clock: this.#host.clock,
     })
-    this.#host.live.add(connection, acceptance.handled)
+    this.#host.live.add(connection, socket, acceptance.handled)
     this.#settle?.(connection)
     this.#release()
   }
@@ -210,7 +211,7 @@ export class RawHandshake implements Upgrader {
   #release(): void {
     this.#decided = true
     this.#host.clock.clearTimeout(this.#deadline)
-    this.#host.live.handshakes.delete(this)
+    this.#host.live.others.delete(this)
     this.#settle?.(null)
   }
 
@@ -251,7 +252,7 @@ function report(error: unknown, onError: (error: unknown) => void): void {
 }
 
 function shuttingDown(): Response {
-  return refusal(503, 'Server is shutting down', RETRY_AFTER)
+  return refusal(503, SHUTTING_DOWN, RETRY_AFTER)
 }
 
 function bytesWritten(socket: Duplex): number {

@@ -1,8 +1,8 @@
 /** Options of `serve` and `attach`, and their check. */
 import type { ServerOptions } from 'node:http'
 import type { ServerOptions as TlsOptions } from 'node:https'
+import { checkDrainOptions, type DrainOptions } from '../connection/live-connections.ts'
 import { checkOptions, type OptionTable } from '../connection/option-table.ts'
-import { checkDrainOptions, type DrainOptions } from './live-connections.ts'
 
 /** Options of `attach`. */
 export interface AttachOptions {

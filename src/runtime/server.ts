@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { hasToken } from '../codec/header.ts'
-import { DRAIN_DEADLINE, type DrainOptions, type DrainReport, LiveConnections } from './live-connections.ts'
+import { DRAIN_DEADLINE, type DrainOptions, type DrainReport } from '../connection/live-connections.ts'
+import { LiveSockets } from './live-sockets.ts'
 import { nodeClock } from './node-clock.ts'
 import { assertSupported, RAW_MODE } from './raw-mode.ts'
 import { type App, type RawBindings, RawHandshake, type RawHost } from './raw-upgrader.ts'
@@ -17,8 +18,8 @@ import {
   type ServeOptions,
 } from './server-options.ts'
 
+export type { DrainOptions, DrainReport } from '../connection/live-connections.ts'
 export { type AcceptOptions, accept, type ParsedUpgrade } from './accept.ts'
-export type { DrainOptions, DrainReport } from './live-connections.ts'
 export type { App, RawBindings } from './raw-upgrader.ts'
 export type { AttachOptions, ServeOptions } from './server-options.ts'
 
@@ -94,7 +95,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
 export function attach(server: HttpServer | HttpsServer, app: App, options: AttachOptions = {}): Attachment {
   checkAttachOptions(options)
   assertSupported()
-  const live = new LiveConnections(nodeClock)
+  const live = new LiveSockets(nodeClock)
   const host: RawHost = {
     app,
     live,

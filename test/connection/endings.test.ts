@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Context } from 'hono'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
 import type { Role } from '../../src/codec/event.ts'
-import { LiveConnections } from '../../src/runtime/live-connections.ts'
+import { LiveConnections } from '../../src/connection/live-connections.ts'
 import { runHandler } from '../../src/sock/lifetime.ts'
 import { type Armed, arm, firstFragment } from './arm.ts'
 import {
@@ -39,7 +39,8 @@ async function act({ ws, clock }: Bench, { ending }: Cell, abort: AbortControlle
       break
     case 'the server drains': {
       const live = new LiveConnections(clock)
-      live.add(ws, undefined)
+      live.enter(ws)
+      void ws.closed.then(() => live.leave(ws))
       void live.drain({ deadline: 2 * CLOSE_TIMEOUT })
       break
     }

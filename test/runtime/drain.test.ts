@@ -1,7 +1,9 @@
 /** How a server ends: drained by a call or a signal, closed, or never started. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { Hono } from 'hono'
 import { type ServeOptions, serve } from '../../src/runtime/server.ts'
+import { Sock } from '../../src/sock/sock.ts'
 import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
 import { stateWhen } from './server-state.ts'
 import { closeFrame, frame, request, UPGRADE, WireClient } from './wire-client.ts'
@@ -63,6 +65,22 @@ for (const runtime of RUNTIMES) {
       await answerClose(client, 1001)
       expect(await server.exited).toBe(0)
       expect(server.stdout).toContain('"clean":1,"terminated":0,"lost":0,"unfinished":0')
+    })
+
+    test('R29 a drain is over at its deadline, also for peers that have closed and keep their side of TCP', async () => {
+      await using server = await startServer(runtime, APP)
+      using failed = await connected(server)
+      failed.send('\u0081\u0001x')
+      await failed.untilEnd()
+      using closed = await connected(server)
+      await fetch(`${server.url}/drain`, { method: 'POST', body: '{"deadline":400}' })
+      await closed.until(closeFrame(1001, false))
+      closed.send(closeFrame(1001))
+      await closed.untilEnd()
+      expect(await server.exited).toBe(0)
+      const report = JSON.parse(/^drained (.*)$/m.exec(server.stdout)?.[1] ?? '')
+      expect(report).toMatchObject({ clean: 1, terminated: 0, lost: 0, unfinished: 0 })
+      expect(report.took).toBeLessThan(4000)
     })
 
     test('H18 a drain waits for handlers that outlive their connection', async () => {
@@ -157,6 +175,23 @@ describe('serve', () => {
     await client.untilEnd()
     expect(process.listenerCount('SIGTERM')).toBe(listeners)
     expect(await server.drain()).toEqual({ clean: 0, terminated: 0, lost: 0, unfinished: 0 })
+  })
+
+  test.each([
+    ['we failed', '\u0081\u0001x'],
+    ['has closed', closeFrame(1000)],
+  ])('S23 close does not wait for a peer that %s and that keeps its side of TCP', async (_, last) => {
+    const own = new Hono()
+    new Sock(own).route('/ws', (ws) => ws.closed)
+    const server = await serve(own, { port: 0, hostname: '127.0.0.1' })
+    using client = await WireClient.open({ port: (server.address as { port: number }).port })
+    await client.send(request('/ws', UPGRADE)).until(SWITCHING)
+    client.send(last)
+    await client.untilEnd()
+    expect(server.connections).toBe(0)
+    const started = performance.now()
+    await server.close()
+    expect(performance.now() - started).toBeLessThan(2000)
   })
 
   test('H14 wrong options fail at the call, by name', async () => {

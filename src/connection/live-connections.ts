@@ -1,10 +1,13 @@
-/** The connections that one server has open, and how they end together. */
+/** The connections that one server, or one Sock, has open, and how they end together. */
 import { isWireCloseCode, MAX_CLOSE_REASON } from '../codec/close-code.ts'
-import type { Clock, TimerHandle } from '../connection/clock.ts'
-import type { Connection } from '../connection/connection.ts'
+import type { Clock, TimerHandle } from './clock.ts'
+import type { Connection } from './connection.ts'
 
 /** Milliseconds that a drain waits when nothing else is said. */
 export const DRAIN_DEADLINE = 10_000
+
+/** What an upgrade is told while its server drains; the status is 503. */
+export const SHUTTING_DOWN = 'Server is shutting down'
 
 /** How to end all connections. */
 export interface DrainOptions {
@@ -30,25 +33,24 @@ export interface DrainReport {
   unfinished: number
 }
 
-/** An upgrade that is not decided, or whose refusal is being sent. */
-interface Handshake {
-  destroy(): void
-}
-
 export class LiveConnections {
-  readonly handshakes: Set<Handshake> = new Set()
-  readonly #connections: Set<Connection> = new Set()
-  /** Handlers that run, also those whose connection has ended. */
-  readonly #handlers: Set<Promise<void>> = new Set()
+  /** Those that are open, and those that have ended while their handler runs on. */
+  readonly #live: Set<Connection> = new Set()
   readonly #clock: Clock
   #draining: Promise<DrainReport> | undefined
+  /** What a drain does with a connection whose handshake overtook it. */
+  #turnAway: ((connection: Connection) => void) | undefined
+  #onEmpty: (() => void) | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
+  /** How many are open. */
   get count(): number {
-    return this.#connections.size
+    let open = 0
+    for (const { code } of this.#live) if (code === undefined) open++
+    return open
   }
 
   /** Whether new connections are refused. */
@@ -56,13 +58,16 @@ export class LiveConnections {
     return this.#draining !== undefined
   }
 
-  /** @param handled as in `Acceptance` */
-  add(connection: Connection, handled: Promise<void> | undefined): void {
-    this.#connections.add(connection)
-    void connection.closed.then(() => this.#connections.delete(connection))
-    if (handled === undefined) return
-    this.#handlers.add(handled)
-    void handled.then(() => this.#handlers.delete(handled))
+  /** A connection has opened, and its handler starts. */
+  enter(connection: Connection): void {
+    this.#live.add(connection)
+    this.#turnAway?.(connection)
+  }
+
+  /** The connection has ended, and so has its handler. */
+  leave(connection: Connection): void {
+    this.#live.delete(connection)
+    if (this.#live.size === 0) this.#onEmpty?.()
   }
 
   /**
@@ -77,17 +82,30 @@ export class LiveConnections {
     return this.#draining
   }
 
-  /** Drops every connection and every handshake now. */
+  /** Drops every connection now. */
   terminate(): void {
-    for (const handshake of this.handshakes) handshake.destroy()
-    for (const connection of this.#connections) connection.terminate()
+    for (const connection of this.#live) connection.terminate()
   }
 
-  async #closeAll(settings: Required<DrainOptions>): Promise<DrainReport> {
-    const { deadline, code, reason, spread } = settings
+  async #closeAll({ deadline, code, reason, spread }: Required<DrainOptions>): Promise<DrainReport> {
     const report: DrainReport = { clean: 0, terminated: 0, lost: 0, unfinished: 0 }
     const timers: TimerHandle[] = []
+    const ends: Promise<void>[] = []
     let isLate = false
+    const close = (connection: Connection, wait: number): void => {
+      if (isLate) connection.terminate()
+      else if (wait === 0) void connection.close(code, reason)
+      else timers.push(this.#clock.setTimeout(() => void connection.close(code, reason), wait))
+      const count = ({ wasClean }: { readonly wasClean: boolean }): void => {
+        report[wasClean ? 'clean' : isLate ? 'terminated' : 'lost']++
+      }
+      ends.push(connection.closed.then(count))
+    }
+    const open = [...this.#live].filter((connection) => connection.code === undefined)
+    for (const [index, connection] of open.entries()) {
+      close(connection, (Math.min(spread, deadline) * index) / open.length)
+    }
+    this.#turnAway = (connection) => close(connection, 0)
     const late = new Promise<void>((resolve) => {
       if (deadline === Number.POSITIVE_INFINITY) return
       const giveUp = (): void => {
@@ -97,21 +115,16 @@ export class LiveConnections {
       }
       timers.push(this.#clock.setTimeout(giveUp, deadline))
     })
-    const connections = [...this.#connections]
-    const ends = connections.map(async (connection, index) => {
-      const wait = (Math.min(spread, deadline) * index) / connections.length
-      if (wait === 0) void connection.close(code, reason)
-      else timers.push(this.#clock.setTimeout(() => void connection.close(code, reason), wait))
-      const { wasClean } = await connection.closed
-      report[wasClean ? 'clean' : isLate ? 'terminated' : 'lost']++
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve
+      if (this.#live.size === 0) resolve()
     })
-    await Promise.all(ends)
-    await Promise.race([Promise.all(this.#handlers), late])
+    await Promise.race([empty, late])
     // Those that only waited for a connection just terminated get the chance to see it.
     if (isLate) await new Promise<void>((resolve) => this.#clock.afterTurn(resolve))
     for (const timer of timers) this.#clock.clearTimeout(timer)
-    report.unfinished = this.#handlers.size
-    return report
+    await Promise.all(ends)
+    return { ...report, unfinished: this.#live.size }
   }
 }
 
