@@ -81,6 +81,12 @@ describe('the request', () => {
     )
   })
 
+  test('WP-40 one subprotocol and one offer are lists too', () => {
+    expect(asked({ subprotocols: ['a'], extensions: [new TestExtension('x')] }).wire).toEndWith(
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Extensions: x\r\n\r\n',
+    )
+  })
+
   test('WP-40 every connection has another key', () => {
     const keys = Array.from({ length: 100 }, () => /Key: (.*)\r\n/.exec(asked().wire)?.[1])
     expect(new Set(keys).size).toBe(100)
@@ -162,9 +168,10 @@ describe('the request', () => {
     const client = new ClientHandshake()
     expect(() => client.send({ type: 'Request', host: '', target: '/' })).toThrow(TypeError)
     client.send({ type: 'Request', host: 'a', target: '/' })
-    expect(misuse(() => client.send({ type: 'Request', host: 'a', target: '/' })).message).toBe(
-      'The request was sent already',
-    )
+    expect(misuse(() => client.send({ type: 'Request', host: 'a', target: '/' }))).toMatchObject({
+      message: 'The request was sent already',
+      section: 'RFC 6455 §4.1',
+    })
   })
 
   test('P6 any other event is a LocalProtocolError', () => {
@@ -175,9 +182,10 @@ describe('the request', () => {
       { type: 'TextMessage', data: '' },
     ]
     for (const event of events) {
-      expect(misuse(() => new ClientHandshake().send(event)).message).toBe(
-        `A client cannot send ${event.type} during the handshake`,
-      )
+      expect(misuse(() => new ClientHandshake().send(event))).toMatchObject({
+        message: `A client cannot send ${event.type} during the handshake`,
+        section: 'RFC 6455 §4.1',
+      })
     }
   })
 
@@ -303,8 +311,12 @@ describe('the 101', () => {
     client.receiveData(latin1(head(SWITCHING, answer)))
     expect([...client.events()]).toHaveLength(1)
     expect(client.nextEvent()).toBeNull()
-    misuse(() => client.receiveData(latin1('x')))
-    misuse(() => client.receiveData(null))
+    for (const data of [latin1('x'), null]) {
+      expect(misuse(() => client.receiveData(data))).toMatchObject({
+        message: 'The handshake is over',
+        section: 'RFC 6455 §4.1',
+      })
+    }
     misuse(() => client.send({ type: 'Request', host: 'a', target: '/' }))
   })
 })

@@ -412,16 +412,20 @@ describe('the answer', () => {
   test('WP-35 a subprotocol that was not asked for is refused locally', () => {
     const handshake = requested(also(['Sec-WebSocket-Protocol', 'a']))
     for (const subprotocol of ['b', 'A', '']) {
-      expect(misuse(() => handshake.send({ type: 'AcceptConnection', subprotocol })).message).toContain('subprotocol')
+      expect(misuse(() => handshake.send({ type: 'AcceptConnection', subprotocol }))).toMatchObject({
+        message: `Client did not ask for subprotocol "${subprotocol}"`,
+        section: 'RFC 6455 §4.2.2',
+      })
     }
     expect(handshake.state).toBe('CONNECTING')
     expect(textOf(handshake.send({ type: 'AcceptConnection', subprotocol: null }))).toBe(`${ACCEPTED}\r\n`)
   })
 
   test('WP-36 accepting before there is a request is refused locally', () => {
-    expect(misuse(() => new ServerHandshake().send({ type: 'AcceptConnection' })).message).toBe(
-      'There is no valid request to accept',
-    )
+    expect(misuse(() => new ServerHandshake().send({ type: 'AcceptConnection' }))).toMatchObject({
+      message: 'There is no valid request to accept',
+      section: 'RFC 6455 §4.2.2',
+    })
   })
 
   test('WP-36 accepting a request that was refused is an error', () => {
@@ -468,7 +472,10 @@ describe('the answer', () => {
     expect([event.target, event.host, event.subprotocols]).toEqual(['/chat', 'example.com', ['a']])
     expect(event.extraHeaders).toContainEqual(['x-y', 'z'])
     feed(handshake, 'early')
-    misuse(() => handshake.initiateUpgradeConnection(REQUEST_HEADERS, '/'))
+    expect(misuse(() => handshake.initiateUpgradeConnection(REQUEST_HEADERS, '/'))).toMatchObject({
+      message: 'The handshake has a request already',
+      section: 'RFC 6455 §4.2',
+    })
     expect(textOf(handshake.send({ type: 'AcceptConnection' }))).toBe(`${ACCEPTED}\r\n`)
     expect(textOf(handshake.trailingData)).toBe('early')
   })
@@ -480,9 +487,17 @@ describe('the answer', () => {
     )
     expect(handshake.state).toBe('CLOSED')
     expect(feed(handshake, 'more', null)).toEqual([])
-    misuse(() => handshake.send({ type: 'RejectConnection' }))
-    misuse(() => handshake.send({ type: 'RejectData', data: latin1('x') }))
-    misuse(() => handshake.send({ type: 'AcceptConnection' }))
+    const late: OutgoingEvent[] = [
+      { type: 'RejectConnection' },
+      { type: 'RejectData', data: latin1('x') },
+      { type: 'AcceptConnection' },
+    ]
+    for (const event of late) {
+      expect(misuse(() => handshake.send(event))).toMatchObject({
+        message: `Cannot send ${event.type} in state CLOSED`,
+        section: 'RFC 6455 §4.2.2',
+      })
+    }
   })
 
   test('WP-37 P9 a server may refuse before it has read the request', () => {
@@ -503,7 +518,10 @@ describe('the answer', () => {
     expect(handshake.state).toBe('REJECTING')
     expect(textOf(handshake.send({ type: 'RejectData', data: latin1('abc'), bodyFinished: false }))).toBe('abc')
     expect(handshake.state).toBe('REJECTING')
-    misuse(() => handshake.send({ type: 'RejectData', data: latin1('d') }))
+    expect(misuse(() => handshake.send({ type: 'RejectData', data: latin1('d') }))).toMatchObject({
+      message: 'The body of the refusal differs from its Content-Length',
+      section: 'RFC 9112 §6.2',
+    })
     misuse(() => handshake.send({ type: 'RejectData', data: latin1('def'), bodyFinished: false }))
     expect(feed(handshake, 'ignored')).toEqual([])
     expect(textOf(handshake.send({ type: 'RejectData', data: latin1('de') }))).toBe('de')
@@ -546,7 +564,9 @@ describe('the answer', () => {
     const handshake = requested()
     for (const event of wrong) expect(() => handshake.send(event)).toThrow(TypeError)
     for (const statusCode of [101, 199, 600, 200.5, Number.NaN]) {
-      expect(() => handshake.send({ type: 'RejectConnection', statusCode })).toThrow(RangeError)
+      expect(() => handshake.send({ type: 'RejectConnection', statusCode })).toThrow(
+        new RangeError(`statusCode must be an integer from 200 to 599, not ${statusCode}`),
+      )
     }
     expect(handshake.state).toBe('CONNECTING')
     expect(textOf(handshake.send({ type: 'RejectConnection', headers: [['content-length', '0']] }))).toBe(
@@ -615,9 +635,10 @@ describe('the answer', () => {
       { type: 'CloseConnection', code: 1000 },
     ]
     for (const event of events) {
-      expect(misuse(() => requested().send(event)).message).toBe(
-        `A server cannot send ${event.type} during the handshake`,
-      )
+      expect(misuse(() => requested().send(event))).toMatchObject({
+        message: `A server cannot send ${event.type} during the handshake`,
+        section: 'RFC 6455 §4.2',
+      })
     }
   })
 })
@@ -676,8 +697,12 @@ describe('bytes around the handshake', () => {
   test('P3 an open handshake takes no more bytes: they are frames', () => {
     const handshake = requested()
     handshake.send({ type: 'AcceptConnection' })
-    misuse(() => handshake.receiveData(latin1('x')))
-    misuse(() => handshake.receiveData(null))
+    for (const data of [latin1('x'), null]) {
+      expect(misuse(() => handshake.receiveData(data))).toMatchObject({
+        message: 'The handshake is over',
+        section: 'RFC 6455 §4.2',
+      })
+    }
     expect([...handshake.events()]).toEqual([])
   })
 

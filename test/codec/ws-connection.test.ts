@@ -112,7 +112,10 @@ describe('from handshake to messages', () => {
     expect([...server.events()]).toMatchObject([{ type: 'Request', target: '/chat' }])
     expect(textOf(server.send({ type: 'AcceptConnection' }))).toStartWith('HTTP/1.1 101 ')
     expect(server.state).toBe('OPEN')
-    misuse(() => new WSConnection('client').initiateUpgradeConnection(REQUEST_HEADERS, '/'))
+    expect(misuse(() => new WSConnection('client').initiateUpgradeConnection(REQUEST_HEADERS, '/'))).toMatchObject({
+      message: 'A client cannot begin with a request that it received',
+      section: 'RFC 6455 §4.1',
+    })
   })
 
   test('P13 permessage-deflate is negotiated by both and used', () => {
