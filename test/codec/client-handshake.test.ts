@@ -226,6 +226,23 @@ describe('the 101', () => {
     }
   })
 
+  test('S20 what the server said of extensions can be read, over several lines', () => {
+    const rows: [lines: string[], text: string][] = [
+      [[], ''],
+      [['x; y="1"'], 'x; y="1"'],
+      [['x', 'z'], 'x, z'],
+    ]
+    for (const [lines, text] of rows) {
+      const { client, answer } = asked({ extensions: [new TestExtension('x'), new TestExtension('z')] })
+      expect(client.extensionsHeader).toBe('')
+      feed(
+        client,
+        head(SWITCHING, [...answer, ...lines.map((line): [string, string] => ['Sec-WebSocket-Extensions', line])]),
+      )
+      expect(client.extensionsHeader).toBe(text)
+    }
+  })
+
   test('WP-42 Connection must contain Upgrade', () => {
     for (const value of [null, '', 'keep-alive']) {
       expect(unacceptable({ Connection: value }).message).toBe(
@@ -393,8 +410,19 @@ describe('a refusal', () => {
     })
   }
 
-  for (const headers of [[], [['Transfer-Encoding', 'gzip']]] as HeaderList[]) {
-    test(`WP-45 P9 with a body up to the end of the transport${headers.length > 0 ? ', in another coding' : ''}`, () => {
+  const endless: [why: string, headers: HeaderList][] = [
+    ['when nothing frames it', []],
+    ['in another coding', [['Transfer-Encoding', 'gzip']]],
+    [
+      'in another coding, which a length does not change',
+      [
+        ['Transfer-Encoding', 'gzip'],
+        ['Content-Length', '3'],
+      ],
+    ],
+  ]
+  for (const [why, headers] of endless) {
+    test(`WP-45 P9 with a body up to the end of the transport, ${why}`, () => {
       for (const chunks of splits(`${head('HTTP/1.1 503 x', headers)}hello`)) {
         const { client } = asked()
         const events = feed(client, ...chunks)
@@ -526,9 +554,8 @@ describe('no answer', () => {
     expect(refusal(() => feed(asked().client, 'SSH-2.0-OpenSSH\r\n\r\n')).status).toBe(0)
     expect(refusal(() => feed(asked().client, '220 smtp\n')).status).toBe(0)
     expect(refusal(() => feed(asked().client, 'x'.repeat(20_000))).message).toBe('Head is longer than 16384 bytes')
-    expect(refusal(() => feed(new ClientHandshake(), 'HTTP/1.1 101 x\r\n\r\n')).message).toBe(
-      'Server spoke before the request',
-    )
+    const early = refusal(() => feed(new ClientHandshake(), 'HTTP/1.1 101 x\r\n\r\n'))
+    expect([early.status, early.message]).toEqual([0, 'Server spoke before the request'])
   })
 
   test('P8 any bytes in any split give the same events or the same HandshakeError, and nothing else', () => {

@@ -545,24 +545,23 @@ describe('the answer', () => {
   }
 
   test('WP-37 P9 a refusal whose headers contradict its body is refused locally', () => {
-    const wrong: OutgoingEvent[] = [
-      { type: 'RejectConnection', headers: [['Content-Length', '5']] },
-      { type: 'RejectConnection', headers: [['Transfer-Encoding', 'chunked']] },
-      { type: 'RejectConnection', hasBody: true, headers: [['Content-Length', 'x']] },
-      { type: 'RejectConnection', hasBody: true, headers: [['Transfer-Encoding', 'gzip']] },
-      { type: 'RejectConnection', hasBody: true, statusCode: 204 },
-      {
-        type: 'RejectConnection',
-        hasBody: true,
-        headers: [
-          ['Content-Length', '5'],
-          ['Transfer-Encoding', 'chunked'],
-        ],
-      },
-      { type: 'RejectConnection', headers: [['X', 'a\r\nb']] },
+    const chunked: [string, string] = ['Transfer-Encoding', 'chunked']
+    const wrong: [fault: string, hasBody: boolean, headers: HeaderList, statusCode?: number][] = [
+      ['A refusal with hasBody false has no body', false, [['Content-Length', '5']]],
+      ['A refusal with hasBody false has no body', false, [chunked]],
+      ['A refusal with status 204 has no body', true, [], 204],
+      ['A refusal with status 304 has no body', true, [], 304],
+      ["Header 'Content-Length' must be a number", true, [['Content-Length', 'x']]],
+      ["Header 'Transfer-Encoding' must be 'chunked'", true, [['Transfer-Encoding', 'gzip']]],
+      ['A refusal must not frame its body twice', true, [['Content-Length', '5'], chunked]],
+      ['A refusal must not frame its body twice', true, [chunked, chunked]],
+      ["Header 'X' must not contain CR, LF or NUL", false, [['X', 'a\r\nb']]],
     ]
     const handshake = requested()
-    for (const event of wrong) expect(() => handshake.send(event)).toThrow(TypeError)
+    for (const [fault, hasBody, headers, statusCode] of wrong) {
+      const event = { type: 'RejectConnection', hasBody, headers, ...(statusCode && { statusCode }) } as const
+      expect(() => handshake.send(event)).toThrow(new TypeError(fault))
+    }
     for (const statusCode of [101, 199, 600, 200.5, Number.NaN]) {
       expect(() => handshake.send({ type: 'RejectConnection', statusCode })).toThrow(
         new RangeError(`statusCode must be an integer from 200 to 599, not ${statusCode}`),
