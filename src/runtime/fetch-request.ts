@@ -1,7 +1,8 @@
 /** An upgrade request of `node:http` as a Fetch `Request`, or the reason why it cannot be one. */
 import type { IncomingMessage } from 'node:http'
 import { HandshakeError } from '../codec/errors.ts'
-import { type HeaderList, headerValues, isHost } from '../codec/header.ts'
+import { assertHeader, type HeaderList, headerValues, isHost } from '../codec/header.ts'
+import { deferredRequest, type RequestFacts } from './deferred-request.ts'
 import { isEncrypted } from './raw-mode.ts'
 
 /** The headers as they were on the wire. `IncomingMessage.headers` joins some lines and drops others. */
@@ -33,14 +34,21 @@ export function checkHead(incoming: IncomingMessage, headers: HeaderList): void 
 /**
  * The request for the application; it has no body.
  *
- * @param signal called when somebody asks for `request.signal`: one that is never asked for costs nothing
  * @throws {HandshakeError} 400 for a target or a header that Fetch does not take
  */
-export function fetchRequest(incoming: IncomingMessage, headers: HeaderList, signal: () => AbortSignal): Request {
+export function fetchRequest(
+  incoming: IncomingMessage,
+  headers: HeaderList,
+  handshake: RequestFacts['handshake'],
+): Request {
   try {
-    const init = { method: incoming.method ?? 'GET', headers: headers as [string, string][] }
-    const request = new Request(targetUrl(incoming, headers), init)
-    return Object.defineProperty(request, 'signal', { get: signal, configurable: true })
+    for (const [name, value] of headers) assertHeader(name, value)
+    const url = targetUrl(incoming, headers)
+    const { method = 'GET', rawHeaders } = incoming
+    if (method === 'GET') return deferredRequest({ url, rawHeaders, handshake })
+    // It will be refused, by us or by the application.
+    const request = new Request(url, { method, headers: headers as [string, string][] })
+    return Object.defineProperty(request, 'signal', { get: () => handshake.signal, configurable: true })
   } catch (cause) {
     throw new HandshakeError('Request target or a header is malformed (RFC 9112 §3.2)', { status: 400, cause })
   }
@@ -49,9 +57,29 @@ export function fetchRequest(incoming: IncomingMessage, headers: HeaderList, sig
 /** RFC 9112 §3.2: in origin form the host comes from `Host`; in absolute form the target says it all. */
 function targetUrl(incoming: IncomingMessage, headers: HeaderList): string {
   const target = incoming.url ?? '/'
-  if (/^https?:\/\//i.test(target)) return target
+  if (/^https?:\/\//i.test(target)) return parsedUrl(target)
   if (!target.startsWith('/')) throw new TypeError('Neither origin form nor absolute form')
-  return `${isEncrypted(incoming.socket) ? 'https' : 'http'}://${headerValues(headers, 'host')[0]}${target}`
+  const authority = `${isEncrypted(incoming.socket) ? 'https' : 'http'}://${headerValues(headers, 'host')[0]}`
+  if (!PLAIN_TARGET.test(target) || DOTS.test(target)) return parsedUrl(`${authority}${target}`)
+  if (authority !== lastAuthority) {
+    lastOrigin = new URL(authority).origin
+    lastAuthority = authority
+  }
+  return `${lastOrigin}${target}`
+}
+
+/** Targets that the URL parser leaves as they are, unless there are dot segments in them. */
+const PLAIN_TARGET = /^\/[\w!$&()*+,\-./:;=@~?%]*$/
+const DOTS = /\/(?:\.|%2e)/i
+
+/** Most requests have the same `Host`. */
+let lastAuthority = ''
+let lastOrigin = ''
+
+function parsedUrl(text: string): string {
+  const url = new URL(text)
+  if (url.username !== '' || url.password !== '') throw new TypeError('A URL with credentials')
+  return url.href
 }
 
 function refuse(message: string): never {

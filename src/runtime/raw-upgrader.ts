@@ -109,6 +109,13 @@ export class RawHandshake implements Upgrader {
     return { response: upgradeResponse(), opened }
   }
 
+  /** `Request.signal`. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#aborted) this.#abort.abort()
+    return this.#abort.signal
+  }
+
   /** Drops the socket, unless another listener has it. */
   destroy(): void {
     if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
@@ -117,7 +124,7 @@ export class RawHandshake implements Upgrader {
   async #respond(): Promise<void> {
     const { app, live } = this.#host
     if (live.draining) return this.#decline(shuttingDown())
-    const request = fetchRequest(this.#incoming, this.headers, () => this.#signal())
+    const request = fetchRequest(this.#incoming, this.headers, this)
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
     const response = await app.fetch(request, env)
     if (this.#decided) await response.body?.cancel()
@@ -213,13 +220,6 @@ export class RawHandshake implements Upgrader {
     this.#host.clock.clearTimeout(this.#deadline)
     this.#host.live.others.delete(this)
     this.#settle?.(null)
-  }
-
-  /** `Request.signal`. */
-  #signal(): AbortSignal {
-    this.#abort ??= new AbortController()
-    if (this.#aborted) this.#abort.abort()
-    return this.#abort.signal
   }
 
   #cancel(): void {
