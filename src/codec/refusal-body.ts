@@ -8,7 +8,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 const CR = 0x0d
 const LF = 0x0a
 
-/** Most bytes of one chunk's size line, or of the last one with all trailers. */
+/** Most bytes of a line around a chunk, or of all trailers. */
 const MAX_CHUNK_LINE = 16_384
 
 /** Whether a response with this status has no body, whatever its headers say (RFC 9112 §6.3). */
@@ -120,10 +120,12 @@ export class RefusalBodyReader {
     this.#text = ''
     if (this.#line === 'trailer') {
       this.#finished = text === ''
-    } else if (this.#line === 'chunkEnd') {
+      return
+    }
+    this.#lineBytes = 0
+    if (this.#line === 'chunkEnd') {
       if (text !== '') this.#fail('has a chunk longer than its size')
       this.#line = 'size'
-      this.#lineBytes = 0
     } else {
       const size = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;|$)/.exec(text)?.[1]
       if (size === undefined) this.#fail('has a malformed chunk size')

@@ -385,8 +385,8 @@ describe('a refusal', () => {
     ['that 304 never has', head('HTTP/1.1 304 x', [['Transfer-Encoding', 'chunked']]), ''],
     [
       'in chunks',
-      `${head('HTTP/1.1 401 x', [['Transfer-Encoding', 'chunked']])}5\r\nhello\r\n00A ;ext="x"\r\n0123456789\r\n0\r\n\r\n`,
-      'hello0123456789',
+      `${head('HTTP/1.1 401 x', [['Transfer-Encoding', 'chunked']])}5\r\nhello\r\n00A ;ext="x"\r\n0123456789\r\n1a\r\n${'x'.repeat(26)}\r\n0\r\n\r\n`,
+      `hello0123456789${'x'.repeat(26)}`,
     ],
     [
       'in chunks with trailers',
@@ -525,11 +525,28 @@ describe('a refusal', () => {
     }
   })
 
-  test('WP-45 a chunk line may have 16,384 bytes, its end included', () => {
-    const line = (length: number): string =>
-      `${head('HTTP/1.1 403 x', [['Transfer-Encoding', 'chunked']])}${'1;'.padEnd(length - 2, 'x')}\r\na`
-    expect(bodyOf(feed(asked().client, line(16_384)))).toEqual(['a', false])
-    expect(refusal(() => feed(asked().client, line(16_385))).message).toContain('too long')
+  test('WP-45 a chunk line may have 16,384 bytes, its end included, in the first chunk and after it', () => {
+    const line = (length: number): string => `${'1;'.padEnd(length - 2, 'x')}\r\na\r\n`
+    const chunked = head('HTTP/1.1 403 x', [['Transfer-Encoding', 'chunked']])
+    for (const before of ['', '1\r\na\r\n']) {
+      const [body] = bodyOf(feed(asked().client, `${chunked}${before}${line(16_384)}1\r\nb\r\n`))
+      expect(body).toEndWith('ab')
+      expect(refusal(() => feed(asked().client, `${chunked}${before}${line(16_385)}`)).message).toContain('too long')
+    }
+  })
+
+  test('WP-45 trailers may have 16,384 bytes together, the empty line that ends them included', () => {
+    const wire = (length: number): string =>
+      `${head('HTTP/1.1 403 x', [['Transfer-Encoding', 'chunked']])}0\r\nX: y\r\n${'Z: '.padEnd(length - 10, 'w')}\r\n\r\n`
+    expect(bodyOf(feed(asked().client, wire(16_384)))).toEqual(['', true])
+    expect(refusal(() => feed(asked().client, wire(16_385))).message).toContain('too long')
+  })
+
+  test('WP-45 what stands in place of the end of a chunk is bounded too', () => {
+    const wire = (length: number): string =>
+      `${head('HTTP/1.1 403 x', [['Transfer-Encoding', 'chunked']])}1\r\na${'x'.repeat(length)}`
+    expect(bodyOf(feed(asked().client, wire(16_384)))).toEqual(['a', false])
+    expect(refusal(() => feed(asked().client, wire(16_385))).message).toContain('too long')
   })
 
   test('WP-45 a body of many chunks may be longer than the limit of a line', () => {

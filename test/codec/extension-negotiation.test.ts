@@ -334,6 +334,7 @@ describe('options', () => {
     [{ serverMaxWindowBits: 8 }, RangeError, 'permessageDeflate.serverMaxWindowBits'],
     [{ serverMaxWindowBits: 16 }, RangeError, 'permessageDeflate.serverMaxWindowBits'],
     [{ clientMaxWindowBits: 7 }, RangeError, 'permessageDeflate.clientMaxWindowBits'],
+    [{ clientMaxWindowBits: 16 }, RangeError, 'permessageDeflate.clientMaxWindowBits'],
     [{ clientMaxWindowBits: 9.5 }, RangeError, 'permessageDeflate.clientMaxWindowBits'],
     [{ threshold: -1 }, RangeError, 'permessageDeflate.threshold'],
     [{ threshold: Number.NaN }, RangeError, 'permessageDeflate.threshold'],

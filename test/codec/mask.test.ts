@@ -1,7 +1,7 @@
 /** Masking at every alignment and length, against RFC 6455 §5.3 as it is written: octet i with octet i modulo 4. */
 import { expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { randomMaskingKey, rotateKey, unmask, wordsOf } from '../../src/codec/mask.ts'
+import { randomMaskingKey, rotateKey, skipOf, unmask, wordsOf } from '../../src/codec/mask.ts'
 
 const KEY = [0x37, 0xfa, 0x21, 0xbd] as const
 const PACKED = KEY[0] | (KEY[1] << 8) | (KEY[2] << 16) | (KEY[3] << 24)
@@ -24,7 +24,7 @@ test('P18 §5.3 at every offset, start and length, nothing before and behind is 
           const wanted = bytes.map((byte, i) =>
             i < start || i >= start + size ? byte : byte ^ (KEY[(i - start) % 4] as number),
           )
-          unmask(bytes, wordsOf(bytes), start, start + size, PACKED)
+          unmask(bytes, wordsOf(bytes), skipOf(bytes), start, start + size, PACKED)
           if (Buffer.compare(bytes, wanted) !== 0)
             wrong.push(`offset ${offset}, ${start} to ${start + size}, ${behind} behind`)
         }
@@ -40,7 +40,7 @@ test('P16 whether all of it is ASCII is known from the result, wherever the one 
       const bytes = new Uint8Array(size).fill(0x7f)
       if (at >= 0) bytes[at] = 0x80
       const masked = bytes.map((byte, i) => byte ^ (KEY[i % 4] as number))
-      const seen = unmask(masked, wordsOf(masked), 0, size, PACKED)
+      const seen = unmask(masked, wordsOf(masked), skipOf(masked), 0, size, PACKED)
       expect((seen & 0x80808080) === 0, `${size} bytes, ${at}`).toBe(at < 0)
     }
   }
@@ -50,11 +50,11 @@ test('P18 a key goes on where the last piece ended', () => {
   for (let length = 0; length <= 60; length++) {
     for (const at of [0, 1, 2, 3, 4, 5, 13, 29]) {
       const whole = new Uint8Array(length + at)
-      unmask(whole, wordsOf(whole), 0, whole.length, PACKED)
+      unmask(whole, wordsOf(whole), skipOf(whole), 0, whole.length, PACKED)
       const pieces = new Uint8Array(length + at)
       const words = wordsOf(pieces)
-      unmask(pieces, words, 0, at, PACKED)
-      unmask(pieces, words, at, pieces.length, rotateKey(PACKED, at))
+      unmask(pieces, words, skipOf(pieces), 0, at, PACKED)
+      unmask(pieces, words, skipOf(pieces), at, pieces.length, rotateKey(PACKED, at))
       expect(Buffer.compare(pieces, whole)).toBe(0)
     }
   }
