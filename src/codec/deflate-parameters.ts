@@ -24,7 +24,6 @@ export interface DeflateOptions {
   threshold?: number
 }
 
-/** What is not said. */
 /** What holds for an option that is left out. */
 export const DEFLATE_DEFAULTS: Readonly<Required<DeflateOptions>> = {
   serverNoContextTakeover: true,
@@ -153,17 +152,17 @@ export function deflateOffer(own: Required<DeflateOptions>): DeflateParameters {
  * @returns `null` when it asks for what zlib cannot do
  */
 export function agreeOnOffer(offer: DeflateParameters, own: Required<DeflateOptions>): DeflateAgreement | null {
-  const serverMaxWindowBits = Math.min(own.serverMaxWindowBits, offer.serverMaxWindowBits ?? 15)
+  const serverMaxWindowBits = Math.min(own.serverMaxWindowBits, offer.serverMaxWindowBits ?? own.serverMaxWindowBits)
   // §7.1.2.1 allows 8; zlib would take 9 instead and say nothing.
   if (serverMaxWindowBits < DEFLATE_RANGES.serverMaxWindowBits[0]) return null
+  // §7.1.2.2: a client that does not name it cannot be asked for less than 15, one that gives no value can.
   const { clientMaxWindowBits: offered } = offer
+  const limit = offered === true ? own.clientMaxWindowBits : offered
   return {
     serverNoContextTakeover: own.serverNoContextTakeover || offer.serverNoContextTakeover,
     clientNoContextTakeover: own.clientNoContextTakeover || offer.clientNoContextTakeover,
     serverMaxWindowBits,
-    // §7.1.2.2: a client that does not name it cannot be asked for less than 15.
-    clientMaxWindowBits:
-      offered === undefined ? 15 : Math.min(own.clientMaxWindowBits, offered === true ? 15 : offered),
+    clientMaxWindowBits: limit === undefined ? 15 : Math.min(own.clientMaxWindowBits, limit),
   }
 }
 
