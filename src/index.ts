@@ -23,6 +23,7 @@ export {
   type SendableParts,
   type SendMessageOptions,
 } from './connection/connection.ts'
+export type { DrainOptions, DrainReport } from './connection/live-connections.ts'
 export type { ConnectionOptions, DeflateOptions, SendPolicy } from './connection/options.ts'
 export { jsonCodec, type MessageCodec } from './sock/message-codec.ts'
 export type { OriginPolicy } from './sock/origin.ts'

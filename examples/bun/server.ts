@@ -26,3 +26,9 @@ const server = Bun.serve({
   websocket: sock.websocket,
 })
 console.log(`ready ${server.url}`)
+process.once('SIGTERM', async () => {
+  // Tells every client, and waits for handlers that are still at work.
+  await sock.drain({ deadline: 5000 })
+  await server.stop()
+  process.exit()
+})

@@ -21,10 +21,16 @@ sock.route('/room/:name', async (ws, c) => {
   for await (const message of ws) room.publish(message, { except: ws })
 })
 
-Deno.serve(
+const server = Deno.serve(
   {
     port: Number(process.env.PORT ?? 3000),
     onListen: ({ port }) => console.log(`ready http://localhost:${port}`),
   },
   app.fetch,
 )
+process.once('SIGTERM', async () => {
+  // Tells every client, and waits for handlers that are still at work.
+  await sock.drain({ deadline: 5000 })
+  await server.shutdown()
+  process.exit()
+})

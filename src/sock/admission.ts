@@ -7,6 +7,7 @@ import type { StatusCode } from 'hono/utils/http-status'
 import { HandshakeError } from '../codec/errors.ts'
 import type { HeaderList } from '../codec/header.ts'
 import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
+import { SHUTTING_DOWN } from '../connection/live-connections.ts'
 import { isOriginAllowed } from './origin.ts'
 import { type ResolvedRoute, ROUTE_OPTIONS } from './route-options.ts'
 
@@ -54,6 +55,11 @@ export function refuse(c: Context, status: number, message: string, headers: Hea
   const all: [string, string][] = [['Content-Type', 'text/plain; charset=UTF-8']]
   for (const [name, value] of headers) all.push([name, value])
   return c.newResponse(`${message}\n`, { status: status as StatusCode, headers: all })
+}
+
+/** The answer to every upgrade from the moment a drain begins. */
+export function shuttingDown(c: Context): Response {
+  return refuse(c, 503, SHUTTING_DOWN, RETRY_LATER)
 }
 
 /**

@@ -1,8 +1,10 @@
 /** WebSocket routes on Hono applications, as flask-sock has them on Flask. */
 import type { Context, Env, Hono, MiddlewareHandler, Schema } from 'hono'
 import type { BlankEnv, MergePath } from 'hono/types'
+import { type DrainOptions, type DrainReport, LiveConnections } from '../connection/live-connections.ts'
 import { type BunWebSocketHandler, bunHost, bunWebSocketHandler } from '../runtime/bun.ts'
 import type { Host } from '../runtime/host.ts'
+import { hostClock } from '../runtime/host-clock.ts'
 import { reportUnsupported } from '../runtime/host-limits.ts'
 import { type Fetch, hostedFetch } from '../runtime/hosted-upgrader.ts'
 import { type Topic, Topics } from '../topic/topics.ts'
@@ -42,6 +44,8 @@ export interface MountOptions {
 export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   #layers: readonly OptionLayer[]
   readonly #topics: Topics
+  /** One for a Sock and its groups. */
+  #live: LiveConnections = new LiveConnections(hostClock)
   readonly #mounts: { readonly app: Hono; readonly basePath: string | undefined }[] = []
   readonly #routes: { readonly path: string; readonly middleware: MiddlewareHandler }[] = []
   /** Every layer of options that was given here, for what is said at the start. */
@@ -147,7 +151,7 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   #middleware(options: unknown, handler: unknown): MiddlewareHandler {
     const layer = optionLayer(options as OptionLayer['options'], true)
     this.#given.push(layer)
-    return upgradeRoute([...this.#layers, layer], handler as Handler)
+    return upgradeRoute([...this.#layers, layer], handler as Handler, this.#live)
   }
 
   /**
@@ -168,6 +172,7 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
       return existing as unknown as Sock<E2, B2>
     }
     const group = new Sock<E2, B2>(undefined, options, this.#topics)
+    group.#live = this.#live
     group.#layers = [...this.#layers, ...group.#layers]
     group.mount(app)
     this.#groups.set(app, group as unknown as Sock)
@@ -186,6 +191,18 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
   #report(host: Host): void {
     for (const { options } of this.#given) if (typeof options !== 'function') reportUnsupported(host, options)
     for (const group of this.#groups.values()) group.#report(host)
+  }
+
+  /**
+   * Ends every connection of the routes of this Sock and of its groups in order: refuses upgrades with 503, sends a
+   * Close to each connection, waits for the closing handshakes and the handlers until the deadline, and terminates what
+   * is left. On every server; HTTP goes on. The server of `serve` has a drain of its own, which also stops it.
+   *
+   * @returns how the connections ended; later calls get the report of the first. Rejects with a RangeError for a code or
+   *   reason that may not be sent, or a time that is negative
+   */
+  async drain(options: DrainOptions = {}): Promise<DrainReport> {
+    return this.#live.drain(options)
   }
 
   /** The topic of this name; the same for every route and group of this Sock. */

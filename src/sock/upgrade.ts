@@ -4,9 +4,11 @@ import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Connection } from '../connection/connection.ts'
+import { LiveConnections } from '../connection/live-connections.ts'
+import { hostClock } from '../runtime/host-clock.ts'
 import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
 import { UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
-import { admit, Places, refuse } from './admission.ts'
+import { admit, Places, refuse, shuttingDown } from './admission.ts'
 import { ConnectionCap } from './connection-cap.ts'
 import { report, runHandler } from './lifetime.ts'
 import {
@@ -48,11 +50,19 @@ export function upgrade(
   ...args: [handler: Handler] | [options: OptionLayer['options'], handler: Handler]
 ): MiddlewareHandler {
   const [options, handler] = args.length === 1 ? [{}, args[0]] : args
-  return upgradeRoute([{ options, cap: new ConnectionCap(), isRoute: true }], handler)
+  return upgradeRoute([{ options, cap: new ConnectionCap(), isRoute: true }], handler, new LiveConnections(hostClock))
 }
 
-/** The same with options in layers, the outermost first. */
-export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): MiddlewareHandler {
+/**
+ * The same with options in layers, the outermost first.
+ *
+ * @param live where the connections of this route are kept; while it drains, upgrades are refused
+ */
+export function upgradeRoute(
+  layers: readonly OptionLayer[],
+  handler: Handler,
+  live: LiveConnections,
+): MiddlewareHandler {
   if (typeof handler !== 'function') throw new TypeError('A route needs a handler, which is a function')
   const resolve = routeResolver(layers)
   return async (c, next) => {
@@ -62,7 +72,9 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
     if (!isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
     try {
-      const admitted = await admit(c, headers, resolve, places)
+      let admitted = live.draining ? shuttingDown(c) : await admit(c, headers, resolve, places)
+      // A drain may have begun while the application decided.
+      if (live.draining && !(admitted instanceof Response)) admitted = shuttingDown(c)
       if (admitted instanceof Response) {
         places.release()
         return admitted
@@ -79,7 +91,7 @@ export function upgradeRoute(layers: readonly OptionLayer[], handler: Handler): 
         handled: handled.promise,
       })
       const run = (ws: Connection): Promise<void> => runHandler(ws, c, route.options, handler)
-      void start(opened, places, c, run).then(handled.resolve)
+      void start(opened, places, live, c, run).then(handled.resolve)
       return withPreparedHeaders(c, response)
     } catch (error) {
       places.release()
@@ -102,6 +114,7 @@ function findUpgrader(c: Context): Upgrader | undefined {
 async function start(
   opened: Promise<Connection | null>,
   places: Places,
+  live: LiveConnections,
   c: Context,
   run: (ws: Connection) => Promise<void>,
 ): Promise<void> {
@@ -109,7 +122,12 @@ async function start(
     const ws = await opened
     if (ws === null) return places.release()
     void ws.closed.then(() => places.release())
-    await run(ws)
+    live.enter(ws)
+    try {
+      await run(ws)
+    } finally {
+      live.leave(ws)
+    }
   } catch (error) {
     places.release()
     report(error, c)

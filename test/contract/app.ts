@@ -163,3 +163,21 @@ app.use('/contract/throws-after', async (_c, next) => {
   throw new Error('after the upgrade')
 })
 sock.route('/contract/throws-after', (_ws, c) => note(c, 'handler'))
+
+// R29: a drain is the end of a Sock, so each case has its own.
+for (const name of ['orderly', 'stuck', 'silent']) {
+  const own = new Sock(app as never, { closeTimeout: 8000 })
+  own.route(`/contract/drain/${name}`, async (ws, c) => {
+    await ws.send('open')
+    await new Promise((resolve) => ws.signal.addEventListener('abort', resolve))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    note(c, `ended ${ws.code}`)
+  })
+  own.route(`/contract/drain/${name}/never`, () => new Promise(() => {}))
+  const beforeUpgrade = async (c: Context): Promise<void> => {
+    note(c, 'deciding')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  own.route(`/contract/drain/${name}/slow`, { beforeUpgrade }, (_ws, c) => note(c, 'handler'))
+  app.post(`/contract/drain/${name}`, async (c) => c.json(await own.drain(await c.req.json())))
+}

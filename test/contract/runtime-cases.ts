@@ -1,5 +1,6 @@
 /** What a client sees of `app.ts`, beyond the scenarios: the connection itself, on every runtime that there is. */
 import { expect } from 'bun:test'
+import type { DrainOptions, DrainReport } from '../../src/connection/live-connections.ts'
 import { frame, request, UPGRADE, WireClient } from '../runtime/wire-client.ts'
 import { handshake, newRun, Peer, refusal } from '../sock/peer.ts'
 import type { Scenario } from '../sock/scenarios.ts'
@@ -28,6 +29,12 @@ function frames(client: WireClient): string {
 
 async function openOf(url: string): Promise<unknown> {
   return (await fetch(`${url}/contract/open`)).json()
+}
+
+/** Begins a drain of the Sock at this path. @returns its report */
+async function drain(url: string, options: DrainOptions): Promise<DrainReport> {
+  const response = await fetch(url, { method: 'POST', body: JSON.stringify(options) })
+  return (await response.json()) as DrainReport
 }
 
 export const RUNTIME_CASES: readonly Scenario[] = [
@@ -253,6 +260,62 @@ export const RUNTIME_CASES: readonly Scenario[] = [
       }
       expect(await peer?.next()).toBe('here')
       expect(await peer?.closed).toBe('1000')
+    },
+  },
+  {
+    name: 'R29 sock.drain refuses upgrades with 503, closes one connection after the other, and waits for the handlers',
+    async run(url) {
+      const path = `${url}/contract/drain/orderly`
+      const run = newRun()
+      const peers: Peer[] = []
+      for (let i = 0; i < 4; i++) {
+        const peer = await Peer.dial(`${path}?run=${run}`)
+        expect(await peer.next()).toBe('open')
+        peers.push(peer)
+      }
+      const slow = newRun()
+      const deciding = refusal(`${path}/slow?run=${slow}`)
+      expect(await notes(url, slow, 1)).toEqual(['deciding'])
+      const started = performance.now()
+      const report = drain(path, { code: 1012, reason: 'restart', spread: 400, deadline: 8000 })
+      const times = peers.map(async (peer) => {
+        expect(await peer.closed).toBe('1012 restart')
+        return performance.now() - started
+      })
+      for (const refused of [await deciding, await refusal(path)]) {
+        expect([refused.status, refused.body]).toEqual([503, 'Server is shutting down\n'])
+        expect(refused.headers.get('retry-after')).toBe('5')
+      }
+      expect(await report).toEqual({ clean: 4, terminated: 0, lost: 0, unfinished: 0 })
+      expect(await notes(url, run, 0)).toEqual(Array(4).fill('ended 1012'))
+      expect(await notes(url, slow, 0)).toEqual(['deciding'])
+      expect(Math.max(...(await Promise.all(times)))).toBeGreaterThan(280)
+      expect(await drain(path, {})).toEqual(await report)
+      const other = await Peer.dial(`${url}/echo`)
+      expect(await other.send('still here').next()).toBe('still here')
+      await other.close()
+    },
+  },
+  {
+    name: 'R29 sock.drain does not wait beyond its deadline for a handler that goes on',
+    async run(url) {
+      const path = `${url}/contract/drain/stuck`
+      const peers = [await Peer.dial(path), await Peer.dial(`${path}/never`)]
+      const report = drain(path, { deadline: 300 })
+      for (const peer of peers) expect(await peer.closed).toBe('1001')
+      expect(await report).toEqual({ clean: 2, terminated: 0, lost: 0, unfinished: 1 })
+    },
+  },
+  {
+    name: 'R29 sock.drain terminates at its deadline what has not answered',
+    async run(url) {
+      const path = '/contract/drain/silent'
+      using silent = await wire(url, path)
+      const peer = await Peer.dial(url + path)
+      const report = drain(url + path, { deadline: 300 })
+      await silent.until('\u0088\u0002\u0003\u00e9')
+      expect(await peer.closed).toBe('1001')
+      expect(await report).toEqual({ clean: 1, terminated: 1, lost: 0, unfinished: 1 })
     },
   },
   {

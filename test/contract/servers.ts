@@ -1,5 +1,5 @@
 /** Every server that the contract runs on, as a process, and what each cannot do. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Capabilities } from '../../src/connection/connection.ts'
@@ -67,6 +67,11 @@ const NO_PAUSE = 'the host reads on while nobody receives; above 16 × inboxByte
 const NO_PING = 'the host sends no Ping for us: ping rejects'
 const NO_LAST_WORD = 'the host ends the connection without a Close'
 const NO_TERMINATE = 'the host cannot drop a connection; terminate sends a Close without a code, and does not wait'
+const NO_ANSWER = 'the host tells the end when our Close is sent, and not whether it was answered'
+const OWN_SOCKET_ONLY = {
+  'S14 ': 'a Worker may not send on the socket of another request; a Durable Object may',
+  'R29 sock.drain': 'a Worker may not close the socket of another request; a Durable Object may',
+}
 
 export const SERVERS: readonly ContractServer[] = [
   ...RUNTIMES.map(raw),
@@ -78,7 +83,8 @@ export const SERVERS: readonly ContractServer[] = [
     unsupported: bunHost.unsupported,
     skips: {
       'R17 a handler that does not receive for a while': NO_PAUSE,
-      'C12 ': 'the host tells the end when our Close is sent, and not whether it was answered',
+      'C12 ': NO_ANSWER,
+      'R29 sock.drain terminates': NO_ANSWER,
     },
     start: () => startFile('bun', 'serve-bun.ts'),
   },
@@ -98,12 +104,8 @@ export const SERVERS: readonly ContractServer[] = [
     },
     start: () => startFile('deno', 'serve-deno.ts'),
   },
-  worker('workerd', '2026-11-01', 'worker.ts', {
-    'S14 ': 'a Worker may not send on the socket of another request; a Durable Object may',
-  }),
-  worker('workerd, older', '2025-01-01', 'worker.ts', {
-    'S14 ': 'a Worker may not send on the socket of another request; a Durable Object may',
-  }),
+  worker('workerd', '2026-11-01', 'worker.ts', OWN_SOCKET_ONLY),
+  worker('workerd, older', '2025-01-01', 'worker.ts', OWN_SOCKET_ONLY),
   worker('workerd, Durable Object', '2026-11-01', 'durable-worker.ts', {
     'H16 ': 'the host in front of the object answers a POST itself, with 400',
   }),
@@ -147,8 +149,16 @@ const DURABLE = /export \{[^}]*\bRoom\b/
 const DURABLE_CONFIG = `durableObjectNamespaces = [(className = "Room", uniqueKey = "room")],
     durableObjectStorage = (inMemory = void)`
 
-/** A Worker in workerd, without the tools around it. */
-export async function startWorkerd(date: string, file: string = join(HERE, 'worker.ts')): Promise<Running> {
+/**
+ * A Worker in workerd, without the tools around it.
+ *
+ * @param port 0 for any
+ */
+export async function startWorkerd(
+  date: string,
+  file: string = join(HERE, 'worker.ts'),
+  port: number = 0,
+): Promise<Running> {
   const folder = join(ROOT, '.tmp', `worker-${process.pid}-${date}-${Math.random().toString(36).slice(2)}`)
   await mkdir(folder, { recursive: true })
   const code = await bundleWorker(file)
@@ -163,7 +173,7 @@ const config :Workerd.Config = (
     compatibilityDate = "${date}",
     ${DURABLE.test(code) ? DURABLE_CONFIG : ''}
   ))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
 );
 `,
   )
@@ -176,7 +186,7 @@ const config :Workerd.Config = (
   const errors = (async () => {
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) running.stderr += text
   })()
-  const port = await new Promise<number>((resolve, reject) => {
+  const listening = await new Promise<number>((resolve, reject) => {
     let said = ''
     const read = async (): Promise<void> => {
       for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -189,7 +199,7 @@ const config :Workerd.Config = (
     void read().catch(reject)
   })
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${listening}`,
     get stderr() {
       return running.stderr
     },
@@ -198,7 +208,7 @@ const config :Workerd.Config = (
       child.kill('SIGKILL')
       await child.exited
       await errors
-      await Bun.$`rm -r ${folder}`.quiet()
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }

@@ -3,5 +3,5 @@ declare namespace Deno {
   function serve(
     options: { readonly port: number; onListen(address: { readonly port: number }): void },
     fetch: (request: Request) => Response | Promise<Response>,
-  ): unknown
+  ): { shutdown(): Promise<void> }
 }

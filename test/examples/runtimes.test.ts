@@ -53,6 +53,11 @@ describe.each(files)('example %s', (file) => {
       expect(await ada.next()).toBe('back')
       await Promise.all([ada.close(), grace.close(), other.close()])
       expect(server.stderr).toBe('')
+
+      const last = await Peer.dial(`${url}/echo`)
+      await server.stop()
+      // workerd takes its Workers away without a word.
+      expect(await last.closed).toBe(file === 'workers/worker.ts' ? '1006' : '1001')
     } finally {
       await server.stop()
     }

@@ -7,8 +7,8 @@ import { ROOT } from '../subject/runtime.ts'
 
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
-  '.': 19_700,
-  './server': 25_200,
+  '.': 20_600,
+  './server': 26_500,
   './client': 24_900,
   './client browser': 10_450,
   './client workerd': 10_450,
