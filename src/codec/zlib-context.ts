@@ -102,7 +102,7 @@ function gathered(blocks: Uint8Array[] | undefined, last: number, cut: number): 
   if (blocks === undefined) return output.subarray(0, last - cut)
   blocks.push(output.subarray(0, last))
   const whole = Buffer.concat(blocks)
-  return cut === 0 ? whole : whole.subarray(0, whole.length - cut)
+  return whole.subarray(0, whole.length - cut)
 }
 
 /** A compressor. */
@@ -227,12 +227,12 @@ export class ContextPool<C extends ZlibContext> {
   }
 }
 
-const compressors = new Map<number, ContextPool<DeflateContext>>()
+const compressors = new Map<string, ContextPool<DeflateContext>>()
 const decompressors = new Map<number, ContextPool<InflateContext>>()
 
 /** The compressors of this process with these parameters, which are in the range that zlib takes. */
 export function compressorPool(windowBits: number, level: number, memLevel: number): ContextPool<DeflateContext> {
-  const key = (windowBits * 10 + level) * 10 + memLevel
+  const key = `${windowBits} ${level} ${memLevel}`
   let pool = compressors.get(key)
   if (pool === undefined) {
     pool = new ContextPool(() => new DeflateContext(windowBits, level, memLevel))

@@ -1,6 +1,7 @@
 /** Compressed messages, both ways (RFC 7692 §6, §7.2): what is sent, what is taken, what is refused. */
 import { describe, expect, test } from 'bun:test'
-import { deflateRawSync, inflateRawSync, constants as zlib } from 'node:zlib'
+import { join } from 'node:path'
+import { createInflateRaw, deflateRawSync, inflateRawSync, constants as zlib } from 'node:zlib'
 import fc from 'fast-check'
 import type { DeflateOptions } from '../../src/codec/deflate-parameters.ts'
 import { ProtocolError, WebSocketError } from '../../src/codec/errors.ts'
@@ -9,8 +10,16 @@ import { LARGE_PAYLOAD } from '../../src/codec/frame-encoder.ts'
 import { Opcode } from '../../src/codec/opcode.ts'
 import { PerMessageDeflate } from '../../src/codec/permessage-deflate.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
-import { ContextPool, compressorPool, decompressorPool, zlibStream } from '../../src/codec/zlib-context.ts'
+import {
+  ContextPool,
+  compressorPool,
+  DeflateContext,
+  decompressorPool,
+  InflateContext,
+  zlibStream,
+} from '../../src/codec/zlib-context.ts'
 import { compressed, cutAt, opened, pair, receive, refragmented, send, TAKEOVER } from './deflate-pair.ts'
+import { bytesOf } from './wire-notation.ts'
 
 const NO_TAKEOVER: DeflateOptions = {}
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff])
@@ -769,6 +778,18 @@ describe('memory', () => {
     expect(made).toBe(6)
   })
 
+  test('P13 a context that was closed has nothing of zlib left', () => {
+    const input = bytesOf('f2 48 cd c9 c9 07 00')
+    const inflate = new InflateContext(15)
+    expect(inflate.inflate(input, 100)).toHaveLength(5)
+    const deflate = new DeflateContext(15, 6, 8)
+    expect(deflate.deflate(input, 0).length).toBeGreaterThan(0)
+    inflate.close()
+    deflate.close()
+    expect(() => inflate.inflate(input, 100)).toThrow(TypeError)
+    expect(() => deflate.deflate(input, 0)).toThrow(TypeError)
+  })
+
   test('P13 a large payload to be sent is not overwritten by what comes later', () => {
     const { server, client } = pair()
     const message = noise(2 * LARGE_PAYLOAD)
@@ -784,6 +805,21 @@ describe('memory', () => {
       expect(() => zlibStream(stream)).toThrow(WebSocketError)
       expect(() => zlibStream(stream)).toThrow('node:zlib')
     }
+  })
+
+  test('P13 it is told so before anything is negotiated, each time', async () => {
+    // Another instance of the module: this one has been used already, and so has been checked.
+    const file = join(import.meta.dir, '../../src/codec/zlib-context.ts?unchecked')
+    const { requireSynchronousZlib } = (await import(file)) as typeof import('../../src/codec/zlib-context.ts')
+    const handle = Object.getPrototypeOf(Reflect.get(createInflateRaw(), '_handle')) as { writeSync: unknown }
+    const { writeSync } = handle
+    handle.writeSync = undefined
+    try {
+      for (let i = 0; i < 2; i++) expect(() => requireSynchronousZlib()).toThrow('needs synchronous zlib contexts')
+    } finally {
+      handle.writeSync = writeSync
+    }
+    expect(() => requireSynchronousZlib()).not.toThrow()
   })
 
   test('P13 one that was not negotiated is off, and holds nothing', () => {

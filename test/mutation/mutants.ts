@@ -54,7 +54,7 @@ const OPERATORS: readonly Operator[] = [
 ]
 
 /** Class fields that begin with a number or a flag: most are set again before they are read. */
-const FIELD = /^ {2}(?:readonly )?#?\w+(?:: \w+)? = (?:\d+|true|false)$/
+const FIELD = /^ {2}(?:protected |readonly )*#?\w+(?:: \w+)? = (?:\d+|true|false)$/
 
 /** Lines in which nothing is run: comments, imports and types. */
 const NOT_CODE =
