@@ -5,8 +5,6 @@ const encoder = new TextEncoder()
 
 /** Cuts a reason to the 123 bytes that a Close frame holds (RFC 6455 §5.5.1), between characters. */
 export function fitReason(reason: string): string {
-  // No character of UTF-16 takes more than three bytes.
-  if (reason.length * 3 <= MAX_CLOSE_REASON) return reason
   const { read } = encoder.encodeInto(reason, new Uint8Array(MAX_CLOSE_REASON))
   return reason.slice(0, read)
 }
