@@ -17,7 +17,6 @@ import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { OutgoingProtocolEvent, Role } from '../src/codec/event.ts'
 import { giveBack } from '../src/codec/frame-encoder.ts'
-import { MessageAssembler } from '../src/codec/message-assembler.ts'
 import { PerMessageDeflate } from '../src/codec/permessage-deflate.ts'
 import { Protocol } from '../src/codec/protocol.ts'
 
@@ -105,15 +104,12 @@ function restore(chunks: readonly Buffer[], masters: readonly Buffer[]): void {
 function parseOurs(payload: string | Uint8Array, role: Role): Work {
   const { messages, chunks, masters } = chunksOf(payload, role === 'server' ? 'client' : 'server')
   const protocol = new Protocol({ role })
-  const assembler = new MessageAssembler()
   const run = (): void => {
     restore(chunks, masters)
     for (const chunk of chunks) {
       protocol.receiveData(chunk)
-      for (let event = protocol.nextEvent(); event !== null; event = protocol.nextEvent()) {
-        if (event.type !== 'TextMessage' && event.type !== 'BytesMessage') continue
-        const message = assembler.push(event, protocol.frameRemaining)
-        if (message !== null) consumed += message.length
+      for (let event = protocol.nextEvent(false, true); event !== null; event = protocol.nextEvent(false, true)) {
+        if (event.type === 'TextMessage' || event.type === 'BytesMessage') consumed += event.data.length
       }
     }
   }

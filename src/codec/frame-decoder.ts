@@ -9,7 +9,7 @@ import { MAX_CONTROL_PAYLOAD } from './close-code.ts'
 import { type Violation, violation } from './errors.ts'
 import type { Role } from './event.ts'
 import type { Extension, FrameHeader } from './extension.ts'
-import { rotateKey, unmask, wordsOf } from './mask.ts'
+import { rotateKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
 
@@ -50,9 +50,12 @@ export class FrameDecoder implements FrameHeader {
   #masked = false
   #key = 0
 
-  /** Where reading goes on in `chunk`, and the chunks that come after it. */
+  /** Where reading goes on in `chunk`, and where the chunk ends. */
   #offset = 0
+  #limit = 0
   #words: Int32Array = NO_WORDS
+  #skip = 0
+  /** The chunks that come after it. */
   #queue: Uint8Array[] = []
   /** Chunks of the queue that have been read: taking them off its front one by one would be quadratic. */
   #taken = 0
@@ -67,13 +70,13 @@ export class FrameDecoder implements FrameHeader {
 
   /** Takes a chunk over. */
   push(chunk: Uint8Array): void {
-    if (this.#offset < this.chunk.length) this.#queue.push(chunk)
+    if (this.#offset < this.#limit) this.#queue.push(chunk)
     else this.#open(chunk)
   }
 
   /** Whether bytes are left to read. */
   get hasBytes(): boolean {
-    return this.#offset < this.chunk.length
+    return this.#offset < this.#limit
   }
 
   /** Drops everything that is buffered, and keeps nothing alive. */
@@ -90,15 +93,15 @@ export class FrameDecoder implements FrameHeader {
    * @throws {ProtocolError} for any header that §5 forbids
    */
   readHeader(): boolean {
-    while (this.#offset < this.chunk.length) {
+    while (this.#offset < this.#limit) {
       if (this.#headLength === 0) {
-        const size = this.#parse(this.chunk, this.#offset, this.chunk.length - this.#offset)
+        const size = this.#parse(this.chunk, this.#offset, this.#limit - this.#offset)
         if (size > 0) {
           this.#advance(size)
           return true
         }
       }
-      while (this.#offset < this.chunk.length) {
+      while (this.#offset < this.#limit) {
         if (this.#headLength === 0) this.#head = new Uint8Array(MAX_HEADER)
         this.#head[this.#headLength++] = this.chunk[this.#offset] as number
         this.#advance(1)
@@ -118,14 +121,17 @@ export class FrameDecoder implements FrameHeader {
    */
   readPiece(): boolean {
     const start = this.#offset
-    const available = this.chunk.length - start
+    const available = this.#limit - start
     if (available === 0 && this.remaining > 0) return false
     const size = Math.min(available, this.remaining)
     const end = start + size
     if (this.#masked && size > 0) {
-      if (this.#words === NO_WORDS) this.#words = wordsOf(this.chunk)
+      if (this.#words === NO_WORDS) {
+        this.#words = wordsOf(this.chunk)
+        this.#skip = skipOf(this.chunk)
+      }
       const key = rotateKey(this.#key, this.length - this.remaining)
-      this.pieceAscii = (unmask(this.chunk, this.#words, start, end, key) & 0x80808080) === 0
+      this.pieceAscii = (unmask(this.chunk, this.#words, this.#skip, start, end, key) & 0x80808080) === 0
     } else {
       this.pieceAscii = false
     }
@@ -136,9 +142,9 @@ export class FrameDecoder implements FrameHeader {
     return true
   }
 
-  /** Goes to the next chunk when the current one is used up; the last piece must have been consumed. */
+  /** Lets go of the current chunk when it is used up, and goes to the next; the last piece must have been consumed. */
   advance(): void {
-    if (this.#offset === this.chunk.length && this.#queue.length > 0) this.#open(this.#shift())
+    if (this.#offset === this.#limit) this.#open(this.#queue.length > 0 ? this.#shift() : EMPTY)
   }
 
   #advance(size: number): void {
@@ -158,6 +164,7 @@ export class FrameDecoder implements FrameHeader {
 
   #open(chunk: Uint8Array): void {
     this.chunk = stringBuffer(chunk)
+    this.#limit = chunk.length
     this.#offset = 0
     this.#words = NO_WORDS
   }

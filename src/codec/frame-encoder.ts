@@ -6,7 +6,7 @@
  */
 import { Buffer, isAscii } from 'node:buffer'
 import type { Role } from './event.ts'
-import { randomMaskingKey, unmask, wordsOf } from './mask.ts'
+import { randomMaskingKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
 
 /** Bytes of one slab. Batches are a few KiB, so most slabs serve many of them. */
@@ -89,20 +89,6 @@ function writeText(target: StringBuffer, at: number, text: string): number {
 
 const SHORT_TEXT = 24
 
-/**
- * A large text as UTF-8, in memory of its own.
- *
- * Counting the bytes of a text that was received in parts is slow on Node (it was a third of the processor time of
- * `bun run bench echo --only 'node ours' --shapes 4x1x1048576`), so it is taken for ASCII until that turns out wrong.
- */
-function encodeLarge(text: string): Uint8Array {
-  const ascii = stringBuffer(Buffer.allocUnsafeSlow(text.length))
-  if (ascii.utf8Write(text, 0) === text.length && isAscii(ascii)) return ascii
-  const payload = stringBuffer(Buffer.allocUnsafeSlow(Buffer.byteLength(text)))
-  payload.utf8Write(text, 0)
-  return payload
-}
-
 /** The slab in which published frames lie, one after the other. It is never written twice, so all may send from it. */
 let published: StringBuffer = NO_SLAB
 let publishedEnd = SLAB_SIZE
@@ -157,7 +143,7 @@ export class FrameEncoder {
   text(opcode: number, text: string, fin: boolean): void {
     // A UTF-16 code unit is at most three bytes of UTF-8.
     if (text.length * 3 > LARGE_PAYLOAD) {
-      this.#largeText(opcode, text, fin)
+      this.#largeText((fin ? FIN : 0) | opcode, text)
       return
     }
     reserve(MAX_HEADER + text.length * 3)
@@ -175,8 +161,7 @@ export class FrameEncoder {
     const length = payload.length
     const firstByte = (fin ? FIN : 0) | rsv | opcode
     if (length >= LARGE_PAYLOAD) {
-      if (this.#mask === 0) this.#large(firstByte, payload)
-      else this.#large(firstByte, Buffer.from(payload))
+      this.#largeBytes(firstByte, payload)
       return
     }
     reserve(MAX_HEADER + length)
@@ -218,32 +203,62 @@ export class FrameEncoder {
     if (this.#mask !== 0) {
       const key = randomMaskingKey()
       writeKey(slab, start + size - 4, key)
-      unmask(slab, slabWords, start + size, end, key)
+      unmask(slab, slabWords, skipOf(slab), start + size, end, key)
     }
     slabEnd = end
     this.#extend(slab, start, end)
   }
 
-  #largeText(opcode: number, text: string, fin: boolean): void {
-    const payload = encodeLarge(text)
-    this.#large((fin ? FIN : 0) | opcode, payload)
+  /**
+   * A frame of text in memory of its own.
+   *
+   * Counting the bytes of a text before it is written takes longer than writing it, so it is taken for ASCII until that
+   * turns out wrong.
+   */
+  #largeText(firstByte: number, text: string): void {
+    let frame = this.#largeFrame(firstByte, text.length)
+    let size = frame.length - text.length
+    if (frame.utf8Write(text, size) !== text.length || !isAscii(frame.subarray(size))) {
+      const length = Buffer.byteLength(text)
+      frame = this.#largeFrame(firstByte, length)
+      size = frame.length - length
+      frame.utf8Write(text, size)
+    }
+    this.#finishLarge(frame, size)
   }
 
-  /** A frame whose payload stays where it is; a client masks it there, so it must be ours. */
-  #large(firstByte: number, payload: Uint8Array): void {
+  /** A frame of bytes, of which a server sends the payload from where it lies. */
+  #largeBytes(firstByte: number, payload: Uint8Array): void {
+    if (this.#mask !== 0) {
+      const frame = this.#largeFrame(firstByte, payload.length)
+      const size = frame.length - payload.length
+      frame.set(payload, size)
+      this.#finishLarge(frame, size)
+      return
+    }
     reserve(MAX_HEADER)
     const start = slabEnd
-    const length = payload.length
-    let size = writeHeader(slab, start, firstByte, length, this.#mask)
-    if (this.#mask !== 0) {
-      const key = randomMaskingKey()
-      writeKey(slab, start + size, key)
-      size += 4
-      unmask(payload, wordsOf(payload), 0, length, key)
-    }
-    slabEnd = start + size
+    slabEnd += writeHeader(slab, start, firstByte, payload.length, 0)
     this.#extend(slab, start, slabEnd)
     this.#piece(payload)
+  }
+
+  /** Memory for a frame that has no place in the slab, with the header written but for the key. */
+  #largeFrame(firstByte: number, length: number): StringBuffer {
+    const size = headerSize(length) + (this.#mask === 0 ? 0 : 4)
+    const frame = stringBuffer(Buffer.allocUnsafeSlow(size + length))
+    writeHeader(frame, 0, firstByte, length, this.#mask)
+    return frame
+  }
+
+  /** Masks the payload, which stands from `size` on. */
+  #finishLarge(frame: StringBuffer, size: number): void {
+    if (this.#mask !== 0) {
+      const key = randomMaskingKey()
+      writeKey(frame, size - 4, key)
+      unmask(frame, wordsOf(frame), skipOf(frame), size, frame.length, key)
+    }
+    this.#piece(frame)
   }
 
   /** Appends `[start, end)` of a slab to what is pending. */

@@ -8,9 +8,14 @@ import { randomFillSync } from 'node:crypto'
  */
 const WORDS_FROM = 24
 
+/** Bytes in front of the first word boundary of a chunk's buffer. */
+export function skipOf(bytes: Uint8Array): number {
+  return -bytes.byteOffset & 3
+}
+
 /** A view of a chunk as 32-bit words, aligned to its buffer; made once per chunk because making one costs 60 ns. */
 export function wordsOf(bytes: Uint8Array): Int32Array {
-  const skip = -bytes.byteOffset & 3
+  const skip = skipOf(bytes)
   const words = (bytes.length - skip) >> 2
   // A view may not begin behind its buffer, not even an empty one.
   return words > 0 ? new Int32Array(bytes.buffer, bytes.byteOffset + skip, words) : new Int32Array(0)
@@ -20,20 +25,27 @@ export function wordsOf(bytes: Uint8Array): Int32Array {
  * XORs `bytes[start, end)` in place with the key, whose bytes are packed so that the lowest 8 bits come first.
  *
  * @param words `wordsOf(bytes)`
+ * @param skip `skipOf(bytes)`
  * @returns the bitwise OR of the result, folded so that `& 0x80808080` is zero exactly when all of it is ASCII
  */
-export function unmask(bytes: Uint8Array, words: Int32Array, start: number, end: number, key: number): number {
+export function unmask(
+  bytes: Uint8Array,
+  words: Int32Array,
+  skip: number,
+  start: number,
+  end: number,
+  key: number,
+): number {
   let seen = 0
   let at = start
   let rotated = key
   if (end - start >= WORDS_FROM) {
-    while (((bytes.byteOffset + at) & 3) !== 0) {
+    while (((at - skip) & 3) !== 0) {
       const byte = (bytes[at] as number) ^ (rotated & 0xff)
       bytes[at++] = byte
       seen |= byte
       rotated = (rotated >>> 8) | (rotated << 24)
     }
-    const skip = -bytes.byteOffset & 3
     const lastWord = ((end - skip) >> 2) - 3
     let word = (at - skip) >> 2
     for (; word < lastWord; word += 4) {

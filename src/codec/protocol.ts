@@ -22,6 +22,7 @@ import type { Extension } from './extension.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { FrameEncoder } from './frame-encoder.ts'
 import { isControl, Opcode } from './opcode.ts'
+import { PartJoiner } from './part-joiner.ts'
 import { decodeUtf8, type StringBuffer, stringBuffer, Utf8Decoder } from './utf8.ts'
 
 /** What the opening handshake decided, and the limits. */
@@ -59,6 +60,11 @@ export class Protocol implements Iterable<ProtocolEvent> {
   #transformed = false
   #received = 0
   #fragments = 0
+  /** The parts of that message, when they are joined here, and whether all that it holds is ASCII. */
+  readonly #joiner: PartJoiner = new PartJoiner()
+  #joinedAscii = true
+  /** Whether a part of that message was given already: the rest comes in parts as well. */
+  #inParts = false
   /** Opcode of the message that is being sent in fragments, `CONTINUATION` when there is none. */
   #sending: number = Opcode.CONTINUATION
   /** What has arrived of a control frame's payload. */
@@ -123,13 +129,15 @@ export class Protocol implements Iterable<ProtocolEvent> {
    *
    * @param deferEnd whether to stop in front of the end: a Close or a violation is then kept (`endPending`), and the
    *   state does not change, until the next call without it. A connection needs that to answer the messages in front
+   * @param whole whether to join the parts of a message, so that an event carries a whole one; a message of which a
+   *   part was given already goes on in parts
    * @returns `null` when more bytes are needed, or none are read any more
    * @throws {ProtocolError} once, when the peer broke the protocol
    */
-  nextEvent(deferEnd: boolean = false): ProtocolEvent | null {
+  nextEvent(deferEnd: boolean = false, whole: boolean = false): ProtocolEvent | null {
     if (this.#reading) {
       if (this.#end === null) {
-        const event = this.#parseToEnd()
+        const event = this.#parseToEnd(whole)
         if (event !== null) return event
       }
       if (this.#end !== null) return deferEnd ? null : this.#reachEnd(this.#end)
@@ -245,6 +253,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   #stopReading(): void {
     this.#decoder.drop()
+    this.#joiner.drop()
     for (const extension of this.extensions) extension.dispose()
   }
 
@@ -260,9 +269,9 @@ export class Protocol implements Iterable<ProtocolEvent> {
   }
 
   /** The next event in front of the end; when the end is what comes next, keeps it. */
-  #parseToEnd(): ProtocolEvent | null {
+  #parseToEnd(whole: boolean): ProtocolEvent | null {
     try {
-      const event = this.#parse()
+      const event = this.#parse(whole)
       if (event?.type !== 'CloseConnection') return event
       this.#end = event
     } catch (error) {
@@ -281,7 +290,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return end
   }
 
-  #parse(): ProtocolEvent | null {
+  #parse(whole: boolean): ProtocolEvent | null {
     const decoder = this.#decoder
     for (;;) {
       if (!this.#inFrame) {
@@ -290,7 +299,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
         this.#inFrame = true
       }
       if (!decoder.readPiece()) return null
-      const event = isControl(decoder.opcode) ? this.#controlPiece() : this.#messagePiece()
+      const event = isControl(decoder.opcode) ? this.#controlPiece() : this.#messagePiece(whole)
       if (decoder.remaining === 0) this.#inFrame = false
       decoder.advance()
       if (event !== null) return event
@@ -308,21 +317,26 @@ export class Protocol implements Iterable<ProtocolEvent> {
       this.#transformed = ownedRsv !== 0
       this.#received = 0
       this.#fragments = 0
+      this.#inParts = false
     }
     // §10.4: an implementation protects itself from messages of many small frames as it does from large ones.
     if (++this.#fragments > this.#maxFragments) throw violation('TOO_MANY_FRAGMENTS')
     if (!this.#transformed && this.#received + length > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
   }
 
-  #messagePiece(): Message {
+  /** Makes the event for the piece that was just read, or keeps the piece until its message is whole. */
+  #messagePiece(whole: boolean): Message | null {
     const decoder = this.#decoder
     const frameFinished = decoder.remaining === 0
     const messageFinished = frameFinished && decoder.fin
     const { pieceStart, pieceEnd } = decoder
+    // A message in one piece needs no joining; one of which parts are held already is joined to its end.
+    const lone = messageFinished && this.#received === 0
+    const join = !this.#inParts && !lone && (whole || this.#joiner.size > 0)
     const message =
       this.extensions.length === 0
-        ? this.#part(decoder.chunk, pieceStart, pieceEnd, decoder.pieceAscii, frameFinished, messageFinished)
-        : this.#inverse(decoder.chunk.subarray(pieceStart, pieceEnd), frameFinished, messageFinished)
+        ? this.#part(decoder.chunk, pieceStart, pieceEnd, decoder.pieceAscii, frameFinished, messageFinished, join)
+        : this.#inverse(decoder.chunk.subarray(pieceStart, pieceEnd), frameFinished, messageFinished, join)
     if (messageFinished) this.#receiving = Opcode.CONTINUATION
     return message
   }
@@ -335,11 +349,14 @@ export class Protocol implements Iterable<ProtocolEvent> {
     ascii: boolean,
     frameFinished: boolean,
     messageFinished: boolean,
-  ): Message {
+    join: boolean,
+  ): Message | null {
     const first = this.#received === 0
     this.#received += end - start
     // §7.4.1, again on what an extension made of the payload.
     if (this.#received > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
+    if (join) return this.#join(bytes, start, end, ascii, messageFinished)
+    this.#inParts = true
     if (this.#receiving === Opcode.TEXT) {
       const data = this.#utf8.decode(bytes, start, end, ascii, messageFinished)
       // §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
@@ -352,16 +369,50 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return { type: 'BytesMessage', data, frameFinished, messageFinished }
   }
 
+  /** Keeps a range of payload. Returns the message when it is the last. */
+  #join(bytes: StringBuffer, start: number, end: number, ascii: boolean, messageFinished: boolean): Message | null {
+    const text = this.#receiving === Opcode.TEXT
+    if (text) {
+      const checked = this.#utf8.check(bytes, start, end, ascii, messageFinished)
+      // §8.1: "the endpoint MUST _Fail the WebSocket Connection_", and at once, not when the message is whole.
+      if (checked === undefined) throw violation('TEXT_NOT_UTF8')
+      this.#joinedAscii &&= checked
+    }
+    // What a frame of transformed payload will give is not known.
+    this.#joiner.append(bytes, start, end, text, this.#transformed ? 0 : this.#decoder.remaining)
+    return messageFinished ? this.takeJoined(true) : null
+  }
+
+  /** Bytes that are held of the message that is being joined. */
+  get joinedSize(): number {
+    return this.#joiner.size
+  }
+
+  /**
+   * Takes out what has been joined so far: for text, the characters that are complete. What is still to come of the
+   * message comes in parts.
+   */
+  takeJoined(messageFinished: boolean = false): Message {
+    const frameFinished = messageFinished
+    this.#inParts = true
+    if (this.#receiving === Opcode.BINARY) {
+      return { type: 'BytesMessage', data: this.#joiner.takeBytes(), frameFinished, messageFinished }
+    }
+    const data = this.#joiner.takeText(this.#joinedAscii, this.#joiner.size - this.#utf8.carried)
+    this.#joinedAscii = true
+    return { type: 'TextMessage', data, frameFinished, messageFinished }
+  }
+
   /** Runs a piece through the extensions, in order, and makes the event of what comes out. */
-  #inverse(piece: Uint8Array, frameFinished: boolean, messageFinished: boolean): Message {
+  #inverse(piece: Uint8Array, frameFinished: boolean, messageFinished: boolean, join: boolean): Message | null {
     let bytes: Uint8Array | Violation = piece
     for (const extension of this.extensions) {
       bytes = extension.inboundPayload(bytes)
       if (typeof bytes === 'string') throw violation(bytes)
     }
-    if (!frameFinished) return this.#part(stringBuffer(bytes), 0, bytes.length, false, false, false)
+    if (!frameFinished) return this.#plain(bytes, false, false, join)
     // The end of a frame may bring more; what came before must be consumed first, since an extension reuses its memory.
-    const before = bytes.length > 0 ? this.#part(stringBuffer(bytes), 0, bytes.length, false, false, false) : null
+    const before = bytes.length > 0 ? this.#plain(bytes, false, false, join) : null
     let rest: Uint8Array | Violation = NO_BYTES
     for (const extension of this.extensions) {
       if (rest.length > 0) rest = extension.inboundPayload(rest)
@@ -370,8 +421,13 @@ export class Protocol implements Iterable<ProtocolEvent> {
       if (typeof more === 'string') throw violation(more)
       rest = rest.length === 0 ? more : Buffer.concat([rest, more])
     }
-    const after = this.#part(stringBuffer(rest), 0, rest.length, false, true, messageFinished)
-    return before === null ? after : joined(before, after)
+    const after = this.#plain(rest, true, messageFinished, join)
+    return before === null || after === null ? after : joined(before, after)
+  }
+
+  /** Makes the event for what an extension gave. */
+  #plain(bytes: Uint8Array, frameFinished: boolean, messageFinished: boolean, join: boolean): Message | null {
+    return this.#part(stringBuffer(bytes), 0, bytes.length, false, frameFinished, messageFinished, join)
   }
 
   #controlPiece(): ProtocolEvent | null {

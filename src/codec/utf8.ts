@@ -62,11 +62,21 @@ const MAX_SEQUENCE = 4
 /** Most texts are never cut inside a character: memory for that is taken when the first one is. */
 const NO_CARRY: StringBuffer = stringBuffer(new Uint8Array(0))
 
-/** Decodes one text at a time, piece by piece. */
+/** Checks one text at a time, piece by piece, and decodes it if that is wanted. */
 export class Utf8Decoder {
   /** The unfinished sequence carried over from the last piece. */
   #carry: StringBuffer = NO_CARRY
   #carried = 0
+  /** The character that the last piece finished and an earlier one had begun. */
+  #head = ''
+  /** Where the rest of the last piece began, and whether all of it was ASCII. */
+  #bodyStart = 0
+  #bodyAscii = true
+
+  /** Bytes at the end of what was read that begin a character and do not finish it. */
+  get carried(): number {
+    return this.#carried
+  }
 
   /**
    * Decodes the next piece of a text.
@@ -77,30 +87,44 @@ export class Utf8Decoder {
    */
   decode(bytes: StringBuffer, start: number, end: number, ascii: boolean, last: boolean): string | undefined {
     if (this.#carried === 0 && (ascii || isShortAscii(bytes, start, end))) return bytes.latin1Slice(start, end)
-    return this.#decode(bytes, start, end, last)
+    if (!this.#read(bytes, start, end, last)) return undefined
+    const bodyEnd = end - this.#carried
+    if (this.#bodyStart >= bodyEnd) return this.#head
+    const body = this.#bodyAscii
+      ? bytes.latin1Slice(this.#bodyStart, bodyEnd)
+      : bytes.utf8Slice(this.#bodyStart, bodyEnd)
+    return this.#head + body
   }
 
-  #decode(bytes: StringBuffer, start: number, end: number, last: boolean): string | undefined {
+  /**
+   * Checks the next piece of a text that will be decoded as a whole. Parameters as for `decode`.
+   *
+   * @returns whether every byte of the piece is ASCII, or `undefined` when the bytes cannot be UTF-8
+   */
+  check(bytes: StringBuffer, start: number, end: number, ascii: boolean, last: boolean): boolean | undefined {
+    if (this.#carried === 0 && ascii) return true
+    if (!this.#read(bytes, start, end, last)) return undefined
+    return this.#head === '' && this.#bodyAscii && this.#carried === 0
+  }
+
+  /** Reads a piece. Returns whether it may follow what came before. */
+  #read(bytes: StringBuffer, start: number, end: number, last: boolean): boolean {
     let at = start
-    let text = ''
+    this.#head = ''
     while (this.#carried > 0 && at < end) {
-      if (!this.#append(bytes[at++] as number)) return undefined
+      if (!this.#append(bytes[at++] as number)) return false
       if (this.#carried === sequenceLength(this.#carry[0] as number)) {
-        text = this.#carry.utf8Slice(0, this.#carried)
+        this.#head = this.#carry.utf8Slice(0, this.#carried)
         this.#carried = 0
       }
     }
-    const tail = unfinishedTail(bytes, at, end)
-    const bodyEnd = end - tail
-    if (at < bodyEnd) {
-      const body = bytes.subarray(at, bodyEnd)
-      if (isAscii(body)) text += bytes.latin1Slice(at, bodyEnd)
-      else if (isUtf8(body)) text += bytes.utf8Slice(at, bodyEnd)
-      else return undefined
-    }
-    for (let next = bodyEnd; next < end; next++) if (!this.#append(bytes[next] as number)) return undefined
-    if (last && this.#carried > 0) return undefined
-    return text
+    const bodyEnd = end - unfinishedTail(bytes, at, end)
+    const body = bytes.subarray(at, bodyEnd)
+    this.#bodyStart = at
+    this.#bodyAscii = isAscii(body)
+    if (!this.#bodyAscii && !isUtf8(body)) return false
+    for (let next = bodyEnd; next < end; next++) if (!this.#append(bytes[next] as number)) return false
+    return !last || this.#carried === 0
   }
 
   /** Adds a byte to the carried sequence. Returns whether it may stand there. */

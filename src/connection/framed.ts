@@ -10,7 +10,6 @@ import { ConnectionState } from '../codec/connection-state.ts'
 import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
 import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
 import { encodeFrame } from '../codec/frame-encoder.ts'
-import { MessageAssembler } from '../codec/message-assembler.ts'
 import { Opcode } from '../codec/opcode.ts'
 import { closePayload, type Protocol } from '../codec/protocol.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
@@ -69,7 +68,6 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   readonly #outbox: Outbox
   readonly #keepalive: Keepalive
   readonly #sender: Sender
-  readonly #assembler: MessageAssembler = new MessageAssembler()
   /** The message that is being delivered in parts. */
   #parts: PartStream | undefined
   /** Whether the inbox holds more than its limits. */
@@ -187,8 +185,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   protected streamOpenMessage(): ReadableStream<string> | ReadableStream<Uint8Array> | null {
     if (this.#protocol.hasBytes) this.#pump()
-    if (this.inbox.length > 0 || !this.#assembler.open) return null
-    return this.#openParts(this.#assembler.take()).stream
+    if (this.inbox.length > 0 || !this.#protocol.receivingMessage || this.#parts !== undefined) return null
+    return this.#openParts(this.#protocol.takeJoined()).stream
   }
 
   protected override settle(info: CloseInfo): void {
@@ -218,7 +216,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   #pump(): void {
     const protocol = this.#protocol
     while (this.#hasRoom) {
-      const event = protocol.nextEvent(true)
+      const event = protocol.nextEvent(true, !this.#inParts)
       if (event === null) break
       this.#dispatch(event)
     }
@@ -262,7 +260,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     if (this.inbox.waiter !== undefined || this.#polling) return true
     const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
     const limit = this.#options.inboxBytes * factor + this.#readAhead * READ_AHEAD_BYTES
-    return this.inbox.bytes + this.#assembler.size < limit
+    return this.inbox.bytes + this.#protocol.joinedSize < limit
   }
 
   #resume(): void {
@@ -310,24 +308,25 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       this.#pushPart(this.#parts, part)
       return
     }
-    if (!part.messageFinished && !this.#assembler.open && this.inbox.waiter?.delivery === Delivery.STREAM) {
+    if (!part.messageFinished) {
       const waiter = this.inbox.takeWaiter()
-      const parts = this.#openParts('')
-      this.#pushPart(parts, part)
-      waiter.resolve(parts.stream)
+      waiter.resolve(this.#openParts(part).stream)
       return
     }
-    const message = this.#assembler.push(part, this.#protocol.frameRemaining)
-    if (message === null) return
     // After our own Close it is the peer's that we wait for; messages that find no room are let go.
     const unwanted = this.#closing !== undefined && this.inbox.bytes > this.#options.inboxBytes
-    if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(message)
+    if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(part.data)
   }
 
-  #openParts(first: string | Uint8Array): PartStream {
+  /** Whether the message that comes next, or is coming, is wanted in parts. */
+  get #inParts(): boolean {
+    return this.#parts !== undefined || this.inbox.waiter?.delivery === Delivery.STREAM
+  }
+
+  #openParts(first: Message): PartStream {
     const parts = new PartStream(() => this.#pump())
     this.#parts = parts
-    parts.push(first, false)
+    this.#pushPart(parts, first)
     return parts
   }
 

@@ -4,6 +4,8 @@ import type { Clock, TimerHandle } from '../connection/clock.ts'
 /** Callbacks for the end of this turn, all connections together: one hop serves them all. */
 let pending: (() => void)[] = []
 
+const RESOLVED: Promise<void> = Promise.resolve()
+
 function runPending(): void {
   const callbacks = pending
   pending = []
@@ -23,7 +25,7 @@ function afterMicrotasks(): void {
 function afterTurn(callback: () => void): void {
   // Node and Bun run ticks before microtasks, Deno after them. A tick asked for from a microtask comes after all
   // microtasks everywhere, and before the next I/O event.
-  if (pending.push(callback) === 1) queueMicrotask(afterMicrotasks)
+  if (pending.push(callback) === 1) void RESOLVED.then(afterMicrotasks)
 }
 
 export const nodeClock: Clock = {

@@ -67,16 +67,22 @@ export function unmaskedHex(wire: Uint8Array): string {
   return hexOf(join(rawFrames(wire).map((frame) => frame.unmasked)))
 }
 
-/** Feeds the chunks one by one, pulling every event after each; answers Pings and the Close when `answer` is set. */
-export function feed(protocol: Protocol, chunks: readonly Uint8Array[], answer: boolean): Outcome {
+/**
+ * Feeds the chunks one by one, pulling every event after each; answers Pings and the Close when `answer` is set.
+ *
+ * @param whole whether the protocol joins the parts of messages
+ */
+export function feed(protocol: Protocol, chunks: readonly Uint8Array[], answer: boolean, whole = false): Outcome {
   const events: ProtocolEvent[] = []
   const replies: Uint8Array[] = []
+  const next = (): ProtocolEvent | null => protocol.nextEvent(false, whole)
   let error: ProtocolError | null = null
   let failedAt = -1
   for (const [i, chunk] of chunks.entries()) {
     protocol.receiveData(Uint8Array.from(chunk))
     try {
-      for (let event = protocol.nextEvent(); event !== null; event = protocol.nextEvent()) {
+      for (let event = next(); event !== null; event = next()) {
+        if (whole && 'messageFinished' in event && !event.messageFinished) throw new Error('A part was not joined')
         // What an event holds must not change when later bytes arrive.
         events.push(
           event.type === 'BytesMessage' && !event.messageFinished ? { ...event, data: event.data.slice() } : event,
