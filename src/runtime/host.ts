@@ -36,7 +36,7 @@ export interface Host {
    */
   detach?(request: Request, env: unknown, signal: AbortSignal): { readonly request: Request; readonly env: unknown }
   /** The 101 that travels through the middleware. */
-  announce(): Response
+  announce(headers: Headers | undefined): Response
   /**
    * Upgrades. Called last, when nothing can change the answer any more.
    *

@@ -118,14 +118,14 @@ class HostedHandshake implements Upgrader {
     handshakes.set(this.#request, this)
   }
 
-  upgrade(_request: Request, acceptance: Acceptance): Upgrade {
+  upgrade(_request: Request, acceptance: Acceptance, headers?: Headers): Upgrade {
     if (this.#acceptance !== undefined) throw new TypeError('This request has been upgraded already')
     this.#acceptance = acceptance
     const opened = new Promise<Connection | null>((resolve) => {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: this.#host.announce(), opened }
+    return { response: this.#host.announce(headers), opened }
   }
 
   /** Runs the request through the application, and upgrades when a 101 for it comes out. */

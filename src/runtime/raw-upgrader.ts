@@ -98,7 +98,7 @@ export class RawHandshake implements Upgrader {
     }
   }
 
-  upgrade(request: Request, acceptance: Acceptance): Upgrade {
+  upgrade(request: Request, acceptance: Acceptance, headers?: Headers): Upgrade {
     if (this.#acceptance !== undefined) throw new TypeError('This request has been upgraded already')
     this.#acceptance = acceptance
     this.#request = request
@@ -106,7 +106,7 @@ export class RawHandshake implements Upgrader {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: upgradeResponse(), opened }
+    return { response: upgradeResponse(headers), opened }
   }
 
   /** `Request.signal`. */

@@ -7,15 +7,25 @@
  * takes 101 as well.
  */
 
+import { standInFor } from './stand-in.ts'
+
 /** A global `Response` that is known to take 101; whoever replaces it by another is looked at anew. */
 let capable: typeof Response | undefined
 
-/** The response that announces an upgrade. */
-export function upgradeResponse(headers?: HeadersInit): Response {
+/** Makes the response that announces an upgrade, where `new Response` does not: on Node. */
+let standIn: ((headers: Headers | undefined) => Response) | undefined
+
+/**
+ * The response that announces an upgrade.
+ *
+ * @param headers taken over
+ */
+export function upgradeResponse(headers?: Headers): Response {
   if (globalThis.Response !== capable) {
-    if (!takes101()) install()
+    standIn = takes101() ? undefined : install()
     capable = globalThis.Response
   }
+  if (standIn !== undefined) return standIn(headers)
   return new Response(null, headers === undefined ? { status: 101 } : { status: 101, headers })
 }
 
@@ -29,31 +39,61 @@ function takes101(): boolean {
   }
 }
 
-function install(): void {
+/** What `new Response(null, { status: 101 })` makes. */
+class SwitchingProtocols {
+  #headers: Headers | undefined
+
+  constructor(headers: Headers | undefined) {
+    this.#headers = headers
+  }
+
+  get status(): number {
+    return 101
+  }
+
+  get statusText(): string {
+    return 'Switching Protocols'
+  }
+
+  get ok(): boolean {
+    return false
+  }
+
+  get body(): null {
+    return null
+  }
+
+  get bodyUsed(): boolean {
+    return false
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new Headers()
+    return this.#headers
+  }
+
+  clone(): SwitchingProtocols {
+    return SwitchingProtocols.from(this)
+  }
+
+  static from(init: ResponseInit | SwitchingProtocols): SwitchingProtocols {
+    const headers = #headers in init ? init.#headers : init.headers
+    return new SwitchingProtocols(headers && new Headers(headers))
+  }
+}
+
+function install(): (headers: Headers | undefined) => Response {
   // Whatever is there now: the runtime's own, or the lighter one of `@hono/node-server`.
   const Base = globalThis.Response
-
-  /** What `new Response(null, { status: 101 })` makes. */
-  const SwitchingProtocols = function SwitchingProtocols(): void {}
-  SwitchingProtocols.prototype = Object.create(Base.prototype, {
-    status: { value: 101 },
-    statusText: { value: 'Switching Protocols' },
-    ok: { value: false },
-    clone: {
-      value(this: Response): Response {
-        return new With101(null, this)
-      },
-    },
-  })
-
-  const construct = (_: typeof Response, args: ConstructorParameters<typeof Response>, target: unknown): Response => {
+  standInFor(SwitchingProtocols.prototype, Base.prototype, () => new Base())
+  const construct = (_: typeof Response, args: ConstructorParameters<typeof Response>, target: unknown): object => {
     const [body, init] = args
     if (init?.status !== 101) return Reflect.construct(Base, args, target === With101 ? Base : (target as typeof Base))
     if (body != null) throw new TypeError('A response with status 101 has no body')
-    return Reflect.construct(Base, [null, { headers: new Headers(init.headers) }], SwitchingProtocols)
+    return SwitchingProtocols.from(init)
   }
   // A proxy and not a subclass: what the runtime itself makes, as `fetch` does, stays an instance of `Response`.
   const With101: typeof Response = new Proxy(Base, { construct })
-
   Object.defineProperty(globalThis, 'Response', { value: With101 })
+  return (headers) => new SwitchingProtocols(headers) as unknown as Response
 }

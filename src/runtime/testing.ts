@@ -159,12 +159,12 @@ class MemoryHandshake implements Upgrader {
     this.#clock = clock
   }
 
-  upgrade(_request: Request, acceptance: Acceptance): Upgrade {
+  upgrade(_request: Request, acceptance: Acceptance, headers?: Headers): Upgrade {
     this.#acceptance = acceptance
     const opened = new Promise<Connection | null>((resolve) => {
       this.#open = resolve
     })
-    return { response: upgradeResponse(), opened }
+    return { response: upgradeResponse(headers), opened }
   }
 
   /** The application has answered. @returns what was agreed on, or `null` when it refused */

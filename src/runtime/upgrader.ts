@@ -39,6 +39,10 @@ export interface Upgrader {
   readonly capabilities: Capabilities
   /** The request's headers as they were on the wire, where the host shows them: `Headers` joins lines. */
   readonly headers?: HeaderList | undefined
-  /** Takes the request. Called once per request, after every check has passed. */
-  upgrade(request: Request, acceptance: Acceptance): Upgrade
+  /**
+   * Takes the request. Called once per request, after every check has passed.
+   *
+   * @param headers those of the 101 so far; taken over
+   */
+  upgrade(request: Request, acceptance: Acceptance, headers?: Headers): Upgrade
 }

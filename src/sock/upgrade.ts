@@ -85,14 +85,11 @@ export function upgradeRoute(
         return refuse(c, 501, noAdapter(c.env))
       }
       const handled = deferred()
-      const { response, opened } = upgrader.upgrade(c.req.raw, {
-        subprotocol,
-        options: route.connection,
-        handled: handled.promise,
-      })
+      const acceptance = { subprotocol, options: route.connection, handled: handled.promise }
+      const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, preparedHeaders(c))
       const run = (ws: Connection): Promise<void> => runHandler(ws, c, route.options, handler)
       void start(opened, places, live, c, run).then(handled.resolve)
-      return withPreparedHeaders(c, response)
+      return response
     } catch (error) {
       places.release()
       throw error
@@ -142,13 +139,9 @@ function deferred(): { readonly promise: Promise<void>; readonly resolve: () => 
   return { promise, resolve }
 }
 
-/** Hono leaves out what `c.header` set before the handler when the response is not one of its own. */
-function withPreparedHeaders(c: Context, response: Response): Response {
-  for (const [name, value] of c.newResponse(null, 200).headers) {
-    if (name === 'set-cookie') response.headers.append(name, value)
-    else response.headers.set(name, value)
-  }
-  return response
+/** What `c.header` has set so far: Hono adds it to responses of its own alone. */
+function preparedHeaders(c: Context): Headers {
+  return c.newResponse(null, 200).headers
 }
 
 /**
