@@ -36,14 +36,15 @@ const TESTS: readonly string[] = [...new Bun.Glob('*.test.ts').scanSync(join(ROO
   .map((file) => file.replace('.test.ts', ''))
   .sort()
 
-/** Sources that make or read frames, and those that both frames and handshake need; the others belong to the handshake. */
-const FRAMING = /^(?:protocol|frame-|utf8|mask|message-|connection-state|close-|opcode|extension\.ts)/
+/** Sources that make or read frames; the others belong to the handshake or to permessage-deflate. */
+const FRAMING = /^(?:protocol|frame-|utf8|mask|message-|part-|connection-state|close-|opcode|extension\.ts)/
+/** Those that frames and the handshake need both. */
 const SHARED = /^(?:errors|event)\.ts/
 
 /** The tests that run a source, those first that notice most in the least time. */
 function stagesFor(file: string): readonly (readonly string[])[] {
   const own = TESTS.filter((name) => name.startsWith(file.replace('.ts', ''))).map((name) => [name])
-  if (SHARED.test(file)) return [HANDSHAKE, VECTORS, FRAMES, [...DEFLATE, 'http2']]
+  if (SHARED.test(file)) return [...own, HANDSHAKE, VECTORS, FRAMES, [...DEFLATE, 'http2']]
   if (file === 'frame-encoder.ts') return [STATES, FRAMES, VECTORS, [...DEFLATE, 'ws-connection'], RANDOM]
   if (FRAMING.test(file)) return [...own, STATES, VECTORS, FRAMES, [...DEFLATE, 'close-codes', 'ws-connection'], RANDOM]
   if (/deflate|zlib/.test(file)) return [...own, DEFLATE, ['extension-negotiation', ...VECTORS], RANDOM]
@@ -53,8 +54,11 @@ function stagesFor(file: string): readonly (readonly string[])[] {
 /** Tests that look at source text or at time would tell nothing about a mutant. */
 const SKIP = '^(?!.*(linear|time is)).*$'
 
-/** A mutant that computes for longer, takes more memory, or waits for what never comes, has been noticed. */
-const SECONDS_LIMIT = 60
+/**
+ * A mutant that computes for five times as long as the original and some seconds, takes more memory, or waits for what
+ * never comes, has been noticed.
+ */
+const MORE_SECONDS = 4
 const MEMORY_LIMIT = 1.5 * 2 ** 30
 const IDLE_LIMIT = 40
 
@@ -85,8 +89,12 @@ async function useOf(pid: number): Promise<{ seconds: number; memory: number }> 
   return { seconds: (Number(ticks[11] ?? 0) + Number(ticks[12] ?? 0)) / 100, memory }
 }
 
+/** Processor seconds that the tests of a stage may take. */
+const limits = new Map<string, number>()
+
 /** Whether the tests of a stage pass. */
 async function passes(folder: string, stage: readonly string[]): Promise<boolean> {
+  const limit = limits.get(stage.join()) ?? 120
   const files = stage.map((name) => `test/codec/${name}.test.ts`)
   for (let tries = 1; ; tries++) {
     const began = Date.now()
@@ -103,14 +111,17 @@ async function passes(folder: string, stage: readonly string[]): Promise<boolean
       const { seconds, memory } = await useOf(child.pid)
       if (seconds > active.seconds + 0.05) active = { at: Date.now(), seconds }
       const idle = Date.now() - active.at > IDLE_LIMIT * 1_000
-      if (!idle && seconds < SECONDS_LIMIT && memory < MEMORY_LIMIT) return
+      if (!idle && seconds < limit && memory < MEMORY_LIMIT) return
       stopped = true
       child.kill('SIGKILL')
     }, 250)
     const code = await child.exited
     clearInterval(watch)
-    if (code === 0) return true
     const computed = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1_000_000
+    if (code === 0) {
+      if (!limits.has(stage.join())) limits.set(stage.join(), 5 * computed + MORE_SECONDS)
+      return true
+    }
     if (stopped || tries === 3 || (Date.now() - began) / 1_000 - computed < STALL_LIMIT) return false
   }
 }
