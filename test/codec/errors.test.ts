@@ -1,6 +1,6 @@
-/** The error of a handshake that cannot succeed, and what answers it. */
+/** The errors that no row of the vectors makes: of a handshake, and of the local side. */
 import { expect, test } from 'bun:test'
-import { HandshakeError, WebSocketError } from '../../src/codec/errors.ts'
+import { HandshakeError, LocalProtocolError, ProtocolError, WebSocketError } from '../../src/codec/errors.ts'
 
 test('S19 HandshakeError has status, headers, body and cause, and says what to answer', () => {
   const cause = new Error('below')
@@ -26,4 +26,16 @@ test('S19 HandshakeError has status, headers, body and cause, and says what to a
 test('S19 a HandshakeError without headers, body and cause has none', () => {
   const error = new HandshakeError('No', { status: 0 })
   expect([error.headers, error.body, 'cause' in error]).toEqual([[], undefined, false])
+})
+
+test('P6 a LocalProtocolError is no violation of the peer', () => {
+  const error = new LocalProtocolError('Not now', 'RFC 6455 §5.5.1')
+  expect(error).toBeInstanceOf(ProtocolError)
+  expect([error.name, error.message, error.violation, error.closeCode, error.section]).toEqual([
+    'LocalProtocolError',
+    'Not now',
+    'LOCAL',
+    1011,
+    'RFC 6455 §5.5.1',
+  ])
 })

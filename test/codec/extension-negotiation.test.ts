@@ -296,6 +296,10 @@ describe('a client of permessage-deflate', () => {
 })
 
 describe('several extensions', () => {
+  test('P11 the reserved bits as they stand in the first byte of a frame (RFC 6455 §5.2)', () => {
+    expect(Rsv).toEqual({ RSV1: 0b0100_0000, RSV2: 0b0010_0000, RSV3: 0b0001_0000 })
+  })
+
   test('P11 two that claim the same reserved bit are never both agreed on', () => {
     const first = new Inert('first', Rsv.RSV1)
     const second = new Inert('second', Rsv.RSV1 | Rsv.RSV3)
