@@ -8,22 +8,14 @@
 import { Buffer, isUtf8 } from 'node:buffer'
 import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from './close-code.ts'
 import { ConnectionState, type FramingState, TRANSITIONS, type Trigger } from './connection-state.ts'
-import { LocalProtocolError, type ProtocolError, type Violation, violation } from './errors.ts'
-import type {
-  BytesMessage,
-  CloseConnection,
-  Message,
-  OutgoingProtocolEvent,
-  ProtocolEvent,
-  Role,
-  TextMessage,
-} from './event.ts'
+import { LocalProtocolError, type ProtocolError, violation } from './errors.ts'
+import type { CloseConnection, Message, OutgoingProtocolEvent, ProtocolEvent, Role } from './event.ts'
 import type { Extension } from './extension.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { FrameEncoder } from './frame-encoder.ts'
+import { MessageReader } from './message-reader.ts'
 import { isControl, Opcode } from './opcode.ts'
-import { PartJoiner } from './part-joiner.ts'
-import { decodeUtf8, type StringBuffer, stringBuffer, Utf8Decoder } from './utf8.ts'
+import { decodeUtf8 } from './utf8.ts'
 
 /** What the opening handshake decided, and the limits. */
 export interface ProtocolOptions {
@@ -47,24 +39,11 @@ export class Protocol implements Iterable<ProtocolEvent> {
   /** What is waiting to be written. The connection takes batches from here; `send` takes everything at once. */
   readonly output: FrameEncoder
   readonly #decoder: FrameDecoder
-  readonly #utf8: Utf8Decoder = new Utf8Decoder()
-  readonly #maxFragments: number
-  #maxMessageSize: number
+  readonly #reader: MessageReader
   #state: FramingState = ConnectionState.OPEN
 
   /** Whether a frame's header has been read and its payload not finished. */
   #inFrame = false
-  /** Opcode of the message that is being received, `CONTINUATION` when there is none (§5.4). */
-  #receiving: number = Opcode.CONTINUATION
-  /** Whether an extension transforms that message: its frame lengths then say nothing about its size. */
-  #transformed = false
-  #received = 0
-  #fragments = 0
-  /** The parts of that message, when they are joined here, and whether all that it holds is ASCII. */
-  readonly #joiner: PartJoiner = new PartJoiner()
-  #joinedAscii = true
-  /** Whether a part of that message was given already: the rest comes in parts as well. */
-  #inParts = false
   /** Opcode of the message that is being sent in fragments, `CONTINUATION` when there is none. */
   #sending: number = Opcode.CONTINUATION
   /** What has arrived of a control frame's payload. */
@@ -76,11 +55,11 @@ export class Protocol implements Iterable<ProtocolEvent> {
   constructor(options: ProtocolOptions) {
     this.role = options.role
     this.extensions = (options.extensions ?? []).filter((extension) => extension.enabled)
-    this.#maxMessageSize = options.maxMessageSize ?? 1_048_576
-    this.#maxFragments = options.maxFragments ?? 131_072
+    const { maxMessageSize = 1_048_576, maxFragments = 131_072 } = options
     this.#decoder = new FrameDecoder(this.role, this.extensions)
+    this.#reader = new MessageReader(this.#decoder, this.extensions, maxMessageSize, maxFragments)
     this.output = new FrameEncoder(this.role)
-    for (const extension of this.extensions) extension.start(this.role, this.#maxMessageSize)
+    for (const extension of this.extensions) extension.start(this.role, maxMessageSize)
     if (options.trailingData !== undefined) this.receiveData(options.trailingData)
   }
 
@@ -100,7 +79,20 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   /** Whether a message has begun to arrive and has not ended. */
   get receivingMessage(): boolean {
-    return this.#receiving !== Opcode.CONTINUATION
+    return this.#reader.open
+  }
+
+  /** Bytes that are held of a message that `nextEvent` joins. */
+  get joinedSize(): number {
+    return this.#reader.joinedSize
+  }
+
+  /**
+   * Takes out what has been joined of the message that is arriving: for text, the characters that are complete. What is
+   * still to come of it comes in parts.
+   */
+  takeJoined(): Message {
+    return this.#reader.takeJoined(false)
   }
 
   /**
@@ -239,11 +231,11 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   /** Lifts or restores the limit on the size of messages, from the next frame on. */
   set maxMessageSize(bytes: number) {
-    this.#maxMessageSize = bytes
+    this.#reader.maxMessageSize = bytes
   }
 
   get maxMessageSize(): number {
-    return this.#maxMessageSize
+    return this.#reader.maxMessageSize
   }
 
   /** §5.5.1: "If an endpoint receives a Close frame" nothing after it counts; after a failure nothing does. */
@@ -253,7 +245,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
 
   #stopReading(): void {
     this.#decoder.drop()
-    this.#joiner.drop()
+    this.#reader.drop()
     for (const extension of this.extensions) extension.dispose()
   }
 
@@ -295,139 +287,15 @@ export class Protocol implements Iterable<ProtocolEvent> {
     for (;;) {
       if (!this.#inFrame) {
         if (!decoder.readHeader()) return null
-        if (!isControl(decoder.opcode)) this.#beginDataFrame()
+        if (!isControl(decoder.opcode)) this.#reader.begin()
         this.#inFrame = true
       }
       if (!decoder.readPiece()) return null
-      const event = isControl(decoder.opcode) ? this.#controlPiece() : this.#messagePiece(whole)
+      const event = isControl(decoder.opcode) ? this.#controlPiece() : this.#reader.read(whole)
       if (decoder.remaining === 0) this.#inFrame = false
       decoder.advance()
       if (event !== null) return event
     }
-  }
-
-  /** §5.4 for the frame whose header was just read. */
-  #beginDataFrame(): void {
-    const { opcode, length, ownedRsv } = this.#decoder
-    if (opcode === Opcode.CONTINUATION) {
-      if (this.#receiving === Opcode.CONTINUATION) throw violation('UNEXPECTED_CONTINUATION')
-    } else {
-      if (this.#receiving !== Opcode.CONTINUATION) throw violation('EXPECTED_CONTINUATION')
-      this.#receiving = opcode
-      this.#transformed = ownedRsv !== 0
-      this.#received = 0
-      this.#fragments = 0
-      this.#inParts = false
-    }
-    // §10.4: an implementation protects itself from messages of many small frames as it does from large ones.
-    if (++this.#fragments > this.#maxFragments) throw violation('TOO_MANY_FRAGMENTS')
-    if (!this.#transformed && this.#received + length > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
-  }
-
-  /** Makes the event for the piece that was just read, or keeps the piece until its message is whole. */
-  #messagePiece(whole: boolean): Message | null {
-    const decoder = this.#decoder
-    const frameFinished = decoder.remaining === 0
-    const messageFinished = frameFinished && decoder.fin
-    const { pieceStart, pieceEnd } = decoder
-    // A message in one piece needs no joining; one of which parts are held already is joined to its end.
-    const lone = messageFinished && this.#received === 0
-    const join = !this.#inParts && !lone && (whole || this.#joiner.size > 0)
-    const message =
-      this.extensions.length === 0
-        ? this.#part(decoder.chunk, pieceStart, pieceEnd, decoder.pieceAscii, frameFinished, messageFinished, join)
-        : this.#inverse(decoder.chunk.subarray(pieceStart, pieceEnd), frameFinished, messageFinished, join)
-    if (messageFinished) this.#receiving = Opcode.CONTINUATION
-    return message
-  }
-
-  /** Makes the event for a range of plain payload. */
-  #part(
-    bytes: StringBuffer,
-    start: number,
-    end: number,
-    ascii: boolean,
-    frameFinished: boolean,
-    messageFinished: boolean,
-    join: boolean,
-  ): Message | null {
-    const first = this.#received === 0
-    this.#received += end - start
-    // §7.4.1, again on what an extension made of the payload.
-    if (this.#received > this.#maxMessageSize) throw violation('MESSAGE_TOO_BIG')
-    if (join) return this.#join(bytes, start, end, ascii, messageFinished)
-    this.#inParts = true
-    if (this.#receiving === Opcode.TEXT) {
-      const data = this.#utf8.decode(bytes, start, end, ascii, messageFinished)
-      // §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
-      if (data === undefined) throw violation('TEXT_NOT_UTF8')
-      return { type: 'TextMessage', data, frameFinished, messageFinished }
-    }
-    // A part is a view of its chunk; a whole message is not, and neither is what an extension will overwrite.
-    const shared = !(first && messageFinished) && this.extensions.length === 0
-    const data = shared ? bytes.subarray(start, end) : ownCopy(bytes, start, end)
-    return { type: 'BytesMessage', data, frameFinished, messageFinished }
-  }
-
-  /** Keeps a range of payload. Returns the message when it is the last. */
-  #join(bytes: StringBuffer, start: number, end: number, ascii: boolean, messageFinished: boolean): Message | null {
-    const text = this.#receiving === Opcode.TEXT
-    if (text) {
-      const checked = this.#utf8.check(bytes, start, end, ascii, messageFinished)
-      // §8.1: "the endpoint MUST _Fail the WebSocket Connection_", and at once, not when the message is whole.
-      if (checked === undefined) throw violation('TEXT_NOT_UTF8')
-      this.#joinedAscii &&= checked
-    }
-    // What a frame of transformed payload will give is not known.
-    this.#joiner.append(bytes, start, end, text, this.#transformed ? 0 : this.#decoder.remaining)
-    return messageFinished ? this.takeJoined(true) : null
-  }
-
-  /** Bytes that are held of the message that is being joined. */
-  get joinedSize(): number {
-    return this.#joiner.size
-  }
-
-  /**
-   * Takes out what has been joined so far: for text, the characters that are complete. What is still to come of the
-   * message comes in parts.
-   */
-  takeJoined(messageFinished: boolean = false): Message {
-    const frameFinished = messageFinished
-    this.#inParts = true
-    if (this.#receiving === Opcode.BINARY) {
-      return { type: 'BytesMessage', data: this.#joiner.takeBytes(), frameFinished, messageFinished }
-    }
-    const data = this.#joiner.takeText(this.#joinedAscii, this.#joiner.size - this.#utf8.carried)
-    this.#joinedAscii = true
-    return { type: 'TextMessage', data, frameFinished, messageFinished }
-  }
-
-  /** Runs a piece through the extensions, in order, and makes the event of what comes out. */
-  #inverse(piece: Uint8Array, frameFinished: boolean, messageFinished: boolean, join: boolean): Message | null {
-    let bytes: Uint8Array | Violation = piece
-    for (const extension of this.extensions) {
-      bytes = extension.inboundPayload(bytes)
-      if (typeof bytes === 'string') throw violation(bytes)
-    }
-    if (!frameFinished) return this.#plain(bytes, false, false, join)
-    // The end of a frame may bring more; what came before must be consumed first, since an extension reuses its memory.
-    const before = bytes.length > 0 ? this.#plain(bytes, false, false, join) : null
-    let rest: Uint8Array | Violation = NO_BYTES
-    for (const extension of this.extensions) {
-      if (rest.length > 0) rest = extension.inboundPayload(rest)
-      if (typeof rest === 'string') throw violation(rest)
-      const more = extension.inboundComplete(this.#decoder.fin)
-      if (typeof more === 'string') throw violation(more)
-      rest = rest.length === 0 ? more : Buffer.concat([rest, more])
-    }
-    const after = this.#plain(rest, true, messageFinished, join)
-    return before === null || after === null ? after : joined(before, after)
-  }
-
-  /** Makes the event for what an extension gave. */
-  #plain(bytes: Uint8Array, frameFinished: boolean, messageFinished: boolean, join: boolean): Message | null {
-    return this.#part(stringBuffer(bytes), 0, bytes.length, false, frameFinished, messageFinished, join)
   }
 
   #controlPiece(): ProtocolEvent | null {
@@ -482,23 +350,6 @@ export class Protocol implements Iterable<ProtocolEvent> {
     }
     this.output.bytes(opcode, bytes, fin, rsv)
   }
-}
-
-/** Bytes in a buffer of their own, so that a receiver never sees a neighbour's through `buffer`. */
-function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - start)
-  copy.set(bytes.subarray(start, end))
-  return copy
-}
-
-/** One event for two parts that follow each other. */
-function joined(before: Message, after: Message): Message {
-  if (after.data.length === 0) return { ...after, data: before.data } as Message
-  if (before.type === 'TextMessage') return { ...after, data: before.data + after.data } as TextMessage
-  const data = new Uint8Array(before.data.length + after.data.length)
-  data.set(before.data)
-  data.set((after as BytesMessage).data, before.data.length)
-  return { ...after, data } as BytesMessage
 }
 
 /** The encoder writes into memory that connections share, so a payload of any other type must not reach it. */
