@@ -1,4 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
+/** Resolves after so many milliseconds. */
+export function delay(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time))
+}
 
 /**
  * Lets `burst` calls pass at once and then one every `interval` milliseconds.

@@ -91,7 +91,7 @@ test('H17 what a host cannot do follows from what it says of itself', () => {
 })
 
 test('H17 the bundle for Cloudflare imports nothing, no builtin of Node either', async () => {
-  for (const file of ['test/contract/worker.ts', 'examples/workers/worker.ts']) {
+  for (const file of ['test/contract/worker.ts', 'examples/workers/worker.ts', 'examples/chat/worker.ts']) {
     const code = await bundleWorker(join(ROOT, file))
     expect(code.length).toBeGreaterThan(10_000)
     expect(code).not.toContain('node:')
