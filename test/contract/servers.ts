@@ -1,5 +1,6 @@
 /** Every server that the contract runs on, as a process, and what each cannot do. */
 import { mkdir, rm } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Capabilities } from '../../src/connection/connection.ts'
@@ -136,9 +137,10 @@ function worker(name: string, date: string, file: string, skips: Readonly<Record
   }
 }
 
-/** Bundles a Worker as a user would. @returns the code */
+/** Bundles a Worker as a user would. Builtins of Node stay imports: a bundler may put its own in their place. @returns the code */
 export async function bundleWorker(file: string): Promise<string> {
-  const built = await Bun.build({ entrypoints: [file], target: 'browser', conditions: ['workerd'] })
+  const external = [...builtinModules, 'node:*']
+  const built = await Bun.build({ entrypoints: [file], target: 'browser', conditions: ['workerd'], external })
   const code = await built.outputs[0]?.text()
   if (code === undefined) throw new Error(`Nothing was built from ${file}`)
   return code
