@@ -72,9 +72,9 @@ export const bunHost: Host = {
   unsupported: ['permessageDeflate', 'maxFragments', 'inboxMessages'],
   announce: upgradeResponse,
   upgrade(upgrade: HostedUpgrade): Response {
-    const { hostRequest, headers, env } = upgrade
+    const { hostRequest, headers, acceptance, env } = upgrade
     // Without this header Bun takes the first subprotocol offered; an empty one is not sent.
-    if (!headers.has('sec-websocket-protocol')) headers.set('sec-websocket-protocol', '')
+    if (acceptance.subprotocol === undefined) headers.set('sec-websocket-protocol', '')
     const data: BunSocketData = { upgrade, socket: undefined }
     if (bunServer(env)?.upgrade(hostRequest, { headers, data }) !== true) {
       throw new TypeError('Bun.serve did not upgrade the request')

@@ -1,6 +1,8 @@
 /** `Deno.serve(app.fetch)`. */
 
+import { deferredRequest } from './deferred-request.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
+import { headerList } from './header-list.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
 import { hostClock } from './host-clock.ts'
 import { upgradeResponse } from './response-101.ts'
@@ -39,12 +41,17 @@ export const denoHost: Host = {
   },
   unsupported: ['pongTimeout', 'onPing', 'onPong', 'permessageDeflate', 'maxFragments', 'inboxMessages'],
   /** With the upgrade Deno takes away the request and the address. */
-  detach(request, env, signal) {
-    const { url, method, headers } = request
+  detach(request, env, handshake) {
+    const { url, method } = request
+    const headers = headerList(request.headers)
     const remoteAddr = (env as { readonly remoteAddr?: unknown } | undefined)?.remoteAddr
     return {
-      request: new Request(url, { method, headers, signal }),
+      request:
+        method === 'GET'
+          ? deferredRequest({ url, rawHeaders: headers.flat(), handshake })
+          : new Request(url, { method, headers, signal: handshake.signal }),
       env: remoteAddr === undefined ? env : { ...(env as object), remoteAddr },
+      headers,
     }
   },
   announce: upgradeResponse,
@@ -57,7 +64,7 @@ export const denoHost: Host = {
     const address = (env as { remoteAddr?: { hostname?: string } } | undefined)?.remoteAddr?.hostname
     // Its option `protocol` finds nothing in an offer without spaces; a header of ours goes out as it is.
     const { socket, response } = (deno() as DenoHost).upgradeWebSocket(hostRequest, { idleTimeout })
-    for (const [name, value] of headers) response.headers.append(name, value)
+    for (const [name, value] of headerList(headers)) response.headers.append(name, value)
     // A message that comes while Deno closes makes it drop the connection, Close and all.
     const connection = openHosted(denoHost, new EventSocket(socket, address, true), upgrade)
     // A client that left before its 101 is told by nothing.

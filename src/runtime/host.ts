@@ -1,7 +1,9 @@
 /** The host port: a runtime that frames WebSockets itself, from a request that the application has let through. */
+import type { HeaderList } from '../codec/header.ts'
 import type { Capabilities } from '../connection/connection.ts'
 import { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket } from '../connection/hosted-socket.ts'
+import type { RequestFacts } from './deferred-request.ts'
 import { hostClock } from './host-clock.ts'
 import type { Acceptance } from './upgrader.ts'
 
@@ -22,6 +24,13 @@ export interface HostedUpgrade {
   opened(connection: HostedConnection | null): void
 }
 
+/** What stays readable after the upgrade. */
+export interface Detached {
+  readonly request: Request
+  readonly env: unknown
+  readonly headers: HeaderList
+}
+
 /** A runtime that frames for us. */
 export interface Host {
   /** As `Connection.mode`. */
@@ -32,9 +41,9 @@ export interface Host {
   /**
    * What the application gets when the host's own is not readable after the upgrade.
    *
-   * @param signal aborts when there will be no connection, or it has ended
+   * @param handshake whose signal aborts when there will be no connection, or it has ended
    */
-  detach?(request: Request, env: unknown, signal: AbortSignal): { readonly request: Request; readonly env: unknown }
+  detach?(request: Request, env: unknown, handshake: RequestFacts['handshake']): Detached
   /** The 101 that travels through the middleware. */
   announce(headers: Headers | undefined): Response
   /**

@@ -5,7 +5,7 @@
  * whole application has answered: `hostedFetch` is the outermost function, the middleware of a route only says what it
  * wants. The two find each other by the request.
  */
-import { isReservedHeader } from '../codec/header.ts'
+import { type HeaderList, isReservedHeader } from '../codec/header.ts'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { bunHost, bunServer } from './bun.ts'
@@ -84,34 +84,38 @@ function isUpgrade(request: Request): boolean {
 
 /** The headers that may go out on a 101: as they are, when none belongs to the handshake. */
 function withoutReserved(headers: Headers): Headers {
-  const isAllowed = (name: string): boolean => !isReservedHeader(name) && name !== 'content-length'
-  if ([...headers.keys()].every(isAllowed)) return headers
-  const allowed = new Headers()
-  for (const [name, value] of headers) if (isAllowed(name)) allowed.append(name, value)
+  const reserved: string[] = []
+  headers.forEach((_, name) => {
+    if (isReservedHeader(name) || name === 'content-length') reserved.push(name)
+  })
+  if (reserved.length === 0) return headers
+  const allowed = new Headers(headers)
+  for (const name of reserved) allowed.delete(name)
   return allowed
 }
 
 class HostedHandshake implements Upgrader {
   readonly mode: string
   readonly capabilities: Capabilities
+  readonly headers: HeaderList | undefined
   readonly #host: Host
   readonly #hostRequest: Request
   readonly #request: Request
   readonly #env: unknown
   readonly #context: unknown
-  /** Of the request that we made, if we made one. */
-  readonly #abort: AbortController | undefined
   #acceptance: Acceptance | undefined
   #settle: ((connection: Connection | null) => void) | undefined
   #decided = false
+  #connection: Connection | null = null
+  #abort: AbortController | undefined
 
   constructor(host: Host, request: Request, env: unknown, context: unknown) {
     this.mode = host.mode
     this.capabilities = host.capabilities
     this.#host = host
     this.#hostRequest = request
-    this.#abort = host.detach && new AbortController()
-    const detached = this.#abort && host.detach?.(request, env, this.#abort.signal)
+    const detached = host.detach?.(request, env, this)
+    this.headers = detached?.headers
     this.#request = detached?.request ?? request
     this.#env = detached === undefined ? env : detached.env
     this.#context = context
@@ -126,6 +130,20 @@ class HostedHandshake implements Upgrader {
     })
     if (this.#decided) this.#settle?.(null)
     return { response: this.#host.announce(headers), opened }
+  }
+
+  /** Of a request that we made: aborts when there will be no connection, or it has ended. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#decided) this.#abortAtEnd()
+    }
+    return this.#abort.signal
+  }
+
+  #abortAtEnd(): void {
+    if (this.#connection === null) this.#abort?.abort()
+    else if (this.#abort !== undefined) void this.#connection.closed.then(() => this.#abort?.abort())
   }
 
   /** Runs the request through the application, and upgrades when a 101 for it comes out. */
@@ -164,18 +182,16 @@ class HostedHandshake implements Upgrader {
   }
 
   #onOpened(connection: Connection | null, { handled }: Acceptance): void {
-    if (connection !== null && !this.#decided) {
-      if (this.#abort !== undefined) void connection.closed.then(() => this.#abort?.abort())
-      // A Worker ends with its last event; what a handler does after the end is to be waited for.
-      if (handled !== undefined) waitUntil(this.#context, handled)
-    }
+    // A Worker ends with its last event; what a handler does after the end is to be waited for.
+    if (connection !== null && !this.#decided && handled !== undefined) waitUntil(this.#context, handled)
     this.#decide(connection)
   }
 
   #decide(connection: Connection | null): void {
     if (this.#decided) return
     this.#decided = true
-    if (connection === null) this.#abort?.abort()
+    this.#connection = connection
+    this.#abortAtEnd()
     this.#settle?.(connection)
   }
 }

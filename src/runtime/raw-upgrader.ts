@@ -10,6 +10,7 @@ import { FRAMED_CAPABILITIES } from '../connection/framed.ts'
 import { SHUTTING_DOWN } from '../connection/live-connections.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
+import { headerList } from './header-list.ts'
 import type { LiveSockets } from './live-sockets.ts'
 import { lastResponse, refusal, writeResponse } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
@@ -53,8 +54,8 @@ export class RawHandshake implements Upgrader {
   readonly #host: RawHost
   readonly #incoming: IncomingMessage
   readonly #socket: Duplex
-  readonly #head: Uint8Array
-  readonly headers: HeaderList
+  #head: Uint8Array
+  headers: HeaderList | undefined
   /** Bytes written to the socket, by whomever, before this request's turn. */
   #writtenBefore: number
   #deadline: TimerHandle
@@ -62,6 +63,7 @@ export class RawHandshake implements Upgrader {
   #decided = false
   /** Whether our answer is being written. */
   #answering = false
+  #upgraded = false
   #acceptance: Acceptance | undefined
   #request: Request | undefined
   #settle: ((connection: Connection | null) => void) | undefined
@@ -79,17 +81,20 @@ export class RawHandshake implements Upgrader {
     this.headers = rawHeaders(incoming)
     this.#writtenBefore = bytesWritten(socket)
     host.live.others.add(this)
-    socket.once('close', () => this.#onClose())
-    this.#within(host.handshakeTimeout, () => this.#onDeadline())
+    socket.on('close', () => this.#onClose())
+    // Most are decided in this turn, and a timer costs more than the decision.
+    host.clock.afterTurn(() => {
+      if (!this.#decided) this.#within(host.handshakeTimeout, () => this.#onDeadline())
+    })
   }
 
   /** Runs the request through the application. Never rejects. */
   async run(): Promise<void> {
     try {
-      await this.#earlierResponses()
-      if (this.#decided) return
+      if (this.#isPipelined) await this.#earlierResponses()
+      if (this.#decided || this.headers === undefined) return
       checkHead(this.#incoming, this.headers)
-      if (isWebSocketUpgrade(this.headers)) await this.#respond()
+      if (isWebSocketUpgrade(this.headers)) await this.#respond(this.headers)
       else this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
     } catch (error) {
       if (error instanceof HandshakeError) return this.#decline(refusal(error.status, error.message))
@@ -99,7 +104,8 @@ export class RawHandshake implements Upgrader {
   }
 
   upgrade(request: Request, acceptance: Acceptance, headers?: Headers): Upgrade {
-    if (this.#acceptance !== undefined) throw new TypeError('This request has been upgraded already')
+    if (this.#upgraded) throw new TypeError('This request has been upgraded already')
+    this.#upgraded = true
     this.#acceptance = acceptance
     this.#request = request
     const opened = new Promise<Connection | null>((resolve) => {
@@ -121,16 +127,20 @@ export class RawHandshake implements Upgrader {
     if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
   }
 
-  async #respond(): Promise<void> {
+  async #respond(headers: HeaderList): Promise<void> {
     const { app, live } = this.#host
     if (live.draining) return this.#decline(shuttingDown())
-    const request = fetchRequest(this.#incoming, this.headers, this)
+    const request = fetchRequest(this.#incoming, headers, this)
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
     const response = await app.fetch(request, env)
     if (this.#decided) await response.body?.cancel()
     else if (response.status !== 101) this.#decline(response)
     else if (live.draining) this.#decline(shuttingDown())
-    else this.#open(response)
+    else this.#open(response, headers)
+  }
+
+  get #isPipelined(): boolean {
+    return (this.#socket as { _httpMessage?: unknown })._httpMessage != null
   }
 
   /** A pipelined request may still wait for its response, which this answer must not overtake. */
@@ -150,7 +160,7 @@ export class RawHandshake implements Upgrader {
     }
   }
 
-  #open(response: Response): void {
+  #open(response: Response, headers: HeaderList): void {
     const socket = this.#socket
     const acceptance = this.#acceptance
     const request = this.#request
@@ -170,11 +180,13 @@ export class RawHandshake implements Upgrader {
       head: this.#head,
       // Admission has checked both; Fetch may have joined lines, these are as they came.
       asked: {
-        key: trimWhitespace(headerValues(this.headers, 'sec-websocket-key')[0] ?? ''),
-        extensions: parseExtensions(headerValues(this.headers, 'sec-websocket-extensions')),
+        key: trimWhitespace(headerValues(headers, 'sec-websocket-key')[0] ?? ''),
+        extensions: parseExtensions(headerValues(headers, 'sec-websocket-extensions')),
       },
       acceptance,
-      extraHeaders: [...response.headers].filter(([name]) => !isReservedHeader(name) && name !== 'content-length'),
+      extraHeaders: headerList(response.headers).filter(
+        ([name]) => !isReservedHeader(name) && name !== 'content-length',
+      ),
       url: request.url,
       request,
       clock: this.#host.clock,
@@ -210,16 +222,22 @@ export class RawHandshake implements Upgrader {
 
   #onDeadline(): void {
     this.#cancel()
-    if ((this.#socket as { _httpMessage?: unknown })._httpMessage) this.destroy()
+    if (this.#isPipelined) this.destroy()
     else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
   }
 
-  /** Nothing more is to be done here: the socket is gone, or someone else's. */
+  /** Nothing more is to be done here: the socket is gone, or someone else's. What the handshake held is given up. */
   #release(): void {
     this.#decided = true
     this.#host.clock.clearTimeout(this.#deadline)
+    this.#deadline = undefined
     this.#host.live.others.delete(this)
     this.#settle?.(null)
+    this.#settle = undefined
+    this.#acceptance = undefined
+    this.#request = undefined
+    this.#head = NO_BYTES
+    this.headers = undefined
   }
 
   #cancel(): void {
@@ -241,6 +259,7 @@ export class RawHandshake implements Upgrader {
   }
 }
 
+const NO_BYTES = new Uint8Array(0)
 const RETRY_AFTER = { 'Retry-After': '5' } as const
 
 function report(error: unknown, onError: (error: unknown) => void): void {

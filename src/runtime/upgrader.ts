@@ -17,7 +17,10 @@ export interface Acceptance {
   /** The subprotocol chosen, one that the client offered, or `undefined` for none. */
   readonly subprotocol: string | undefined
   readonly options: ResolvedConnectionOptions
-  /** Resolves, never rejects, when the handler has ended, or is sure never to start. Draining waits for it. */
+  /**
+   * Resolves, never rejects, when the handler has ended, or is sure never to start. Draining waits for it. Read when the
+   * connection opens: whoever calls `upgrade` may set it afterwards.
+   */
   readonly handled?: Promise<void>
 }
 

@@ -25,6 +25,10 @@ export class Places {
   readonly #held: (() => void)[] = []
   #released = false
 
+  get taken(): boolean {
+    return this.#held.length > 0
+  }
+
   /** @returns the refusal, or `undefined` when there was a place in every cap */
   take(route: ResolvedRoute, c: Context): Response | undefined {
     if (this.#released) return undefined
@@ -110,15 +114,20 @@ async function decide(
   places: Places,
 ): Promise<Admitted | Response> {
   const { options } = route
-  if (!(await isOriginAllowed(options.origin, request.origin, c))) {
+  const allowed = isOriginAllowed(options.origin, request.origin, c)
+  // Here and below: nobody waits who need not, since each wait costs as much as a check.
+  if (!(typeof allowed === 'boolean' ? allowed : await allowed)) {
     const who = request.origin === undefined ? 'A request without Origin' : `Origin ${JSON.stringify(request.origin)}`
     return refuse(c, 403, `${who} may not connect: it is not allowed by the option origin`)
   }
   const full = places.take(route, c)
   if (full !== undefined) return full
-  const refusal = await options.beforeUpgrade?.(c)
-  if (refusal instanceof Response) return refusal
-  const subprotocol = await chooseSubprotocol(c, request.subprotocols, options.subprotocols)
+  if (options.beforeUpgrade !== undefined) {
+    const refusal = await options.beforeUpgrade(c)
+    if (refusal instanceof Response) return refusal
+  }
+  const chosen = chooseSubprotocol(c, request.subprotocols, options.subprotocols)
+  const subprotocol = chosen instanceof Promise ? await chosen : chosen
   if (subprotocol === undefined && options.requireSubprotocol === true) {
     const known = Array.isArray(options.subprotocols) ? `; known are ${options.subprotocols.join(', ')}` : ''
     return refuse(c, 400, `Header 'Sec-WebSocket-Protocol' must offer a subprotocol of this route${known}`)
@@ -127,14 +136,22 @@ async function decide(
 }
 
 /** §4.2.2 point 5.4: one that the client offered, or none. */
-async function chooseSubprotocol(
+function chooseSubprotocol(
   c: Context,
   offered: readonly string[],
   spoken: ResolvedRoute['options']['subprotocols'],
-): Promise<string | undefined> {
+): string | undefined | Promise<string | undefined> {
   if (spoken === undefined || offered.length === 0) return undefined
   if (typeof spoken !== 'function') return offered.find((name) => spoken.includes(name))
-  const chosen = (await spoken(offered, c)) ?? undefined
+  return askForSubprotocol(c, offered, spoken)
+}
+
+async function askForSubprotocol(
+  c: Context,
+  offered: readonly string[],
+  ask: Exclude<ResolvedRoute['options']['subprotocols'], readonly string[] | undefined>,
+): Promise<string | undefined> {
+  const chosen = (await ask(offered, c)) ?? undefined
   if (chosen === undefined || offered.includes(chosen)) return chosen
   throw new TypeError(`subprotocols chose ${JSON.stringify(chosen)}, which the client did not offer`)
 }

@@ -17,7 +17,7 @@ import { typedConnection } from './typed.ts'
  */
 export async function runHandler(raw: Connection, c: Context, options: RouteOptions, handler: Handler): Promise<void> {
   const ws = typedConnection(raw, options, c)
-  const ended = raw.closed.then((info) => attempt(c, () => options.onClose?.(info, c, ws)))
+  const ended = options.onClose && raw.closed.then((info) => attempt(c, () => options.onClose?.(info, c, ws)))
   try {
     await handler(ws, c)
     await raw.close(CloseCode.NORMAL_CLOSURE)

@@ -5,9 +5,10 @@ import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Connection } from '../connection/connection.ts'
 import { LiveConnections } from '../connection/live-connections.ts'
+import { headerList } from '../runtime/header-list.ts'
 import { hostClock } from '../runtime/host-clock.ts'
 import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
-import { UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
+import { type Acceptance, UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
 import { admit, Places, refuse, shuttingDown } from './admission.ts'
 import { ConnectionCap } from './connection-cap.ts'
 import { report, runHandler } from './lifetime.ts'
@@ -68,8 +69,8 @@ export function upgradeRoute(
   return async (c, next) => {
     if (c.req.header('upgrade') === undefined) return fallThrough(c, next)
     const upgrader = findUpgrader(c)
-    const headers = upgrader?.headers ?? [...c.req.raw.headers]
-    if (!isWebSocketUpgrade(headers)) return fallThrough(c, next)
+    const headers = upgrader?.headers ?? headerList(c.req.raw.headers)
+    if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
     try {
       let admitted = live.draining ? shuttingDown(c) : await admit(c, headers, resolve, places)
@@ -84,11 +85,13 @@ export function upgradeRoute(
         places.release()
         return refuse(c, 501, noAdapter(c.env))
       }
-      const handled = deferred()
-      const acceptance = { subprotocol, options: route.connection, handled: handled.promise }
-      const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, preparedHeaders(c))
       const run = (ws: Connection): Promise<void> => runHandler(ws, c, route.options, handler)
-      void start(opened, places, live, c, run).then(handled.resolve)
+      const acceptance: { -readonly [K in keyof Acceptance]: Acceptance[K] } = {
+        subprotocol,
+        options: route.connection,
+      }
+      const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, preparedHeaders(c))
+      acceptance.handled = start(opened, places, live, c, run)
       return response
     } catch (error) {
       places.release()
@@ -118,7 +121,7 @@ async function start(
   try {
     const ws = await opened
     if (ws === null) return places.release()
-    void ws.closed.then(() => places.release())
+    if (places.taken) void ws.closed.then(() => places.release())
     live.enter(ws)
     try {
       await run(ws)
@@ -129,14 +132,6 @@ async function start(
     places.release()
     report(error, c)
   }
-}
-
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => {}
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
 }
 
 /** What `c.header` has set so far: Hono adds it to responses of its own alone. */
