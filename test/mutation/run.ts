@@ -60,7 +60,9 @@ const SKIP = '^(?!.*(linear|time is)).*$'
  */
 const MORE_SECONDS = 4
 const MEMORY_LIMIT = 1.5 * 2 ** 30
-const IDLE_LIMIT = 40
+/** In looks at a process that waits, and not in seconds: a busy machine may let it stand still. */
+const IDLE_LOOKS = 150
+const LOOK_INTERVAL = 250
 
 /** Seconds that a stage may stand still because the machine is busy: its failure may then be a time limit's. */
 const STALL_LIMIT = 4
@@ -78,15 +80,15 @@ async function workspace(from: string): Promise<string> {
   return folder
 }
 
-/** Processor seconds that a process has used, and bytes that it holds. */
-async function useOf(pid: number): Promise<{ seconds: number; memory: number }> {
+/** Processor seconds that a process has used, bytes that it holds, and whether it waits. */
+async function useOf(pid: number): Promise<{ seconds: number; memory: number; waits: boolean }> {
   const read = (file: string): Promise<string> =>
     Bun.file(`/proc/${pid}/${file}`)
       .text()
       .catch(() => '')
   const ticks = (await read('stat')).replace(/^.*\) /s, '').split(' ')
   const memory = Number(/VmRSS:\s+(\d+)/.exec(await read('status'))?.[1] ?? 0) * 1_024
-  return { seconds: (Number(ticks[11] ?? 0) + Number(ticks[12] ?? 0)) / 100, memory }
+  return { seconds: (Number(ticks[11] ?? 0) + Number(ticks[12] ?? 0)) / 100, memory, waits: ticks[0] === 'S' }
 }
 
 /** Processor seconds that the tests of a stage may take. */
@@ -105,16 +107,19 @@ async function passes(folder: string, stage: readonly string[]): Promise<boolean
       stdout: 'ignore',
       stderr: 'ignore',
     })
-    let stopped = false
-    let active = { at: began, seconds: 0 }
+    let killed = false
+    let idle = 0
+    let before = 0
     const watch = setInterval(async () => {
-      const { seconds, memory } = await useOf(child.pid)
-      if (seconds > active.seconds + 0.05) active = { at: Date.now(), seconds }
-      const idle = Date.now() - active.at > IDLE_LIMIT * 1_000
-      if (!idle && seconds < limit && memory < MEMORY_LIMIT) return
-      stopped = true
+      const { seconds, memory, waits } = await useOf(child.pid)
+      if (seconds > before + 0.05) {
+        idle = 0
+        before = seconds
+      } else if (waits) idle++
+      if (idle < IDLE_LOOKS && seconds < limit && memory < MEMORY_LIMIT) return
+      killed = true
       child.kill('SIGKILL')
-    }, 250)
+    }, LOOK_INTERVAL)
     const code = await child.exited
     clearInterval(watch)
     const computed = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1_000_000
@@ -122,7 +127,7 @@ async function passes(folder: string, stage: readonly string[]): Promise<boolean
       if (!limits.has(stage.join())) limits.set(stage.join(), 5 * computed + MORE_SECONDS)
       return true
     }
-    if (stopped || tries === 3 || (Date.now() - began) / 1_000 - computed < STALL_LIMIT) return false
+    if (killed || tries === 3 || (Date.now() - began) / 1_000 - computed < STALL_LIMIT) return false
   }
 }
 
