@@ -17,6 +17,7 @@ import type {
   SendMessageOptions,
 } from './connection.ts'
 import { Delivery, Inbox } from './inbox.ts'
+import { receiveOptionsFault } from './receive-options.ts'
 import { quietRejection } from './rejection.ts'
 import { readableOf, singlePartStream, writableOf } from './streams.ts'
 
@@ -212,7 +213,7 @@ export abstract class BaseConnection implements Connection {
 
   #take(delivery: Delivery, options?: ReceiveOptions): Promise<unknown> {
     if (options !== undefined) {
-      const wrong = checkReceiveOptions(options)
+      const wrong = receiveOptionsFault(options)
       if (wrong !== undefined) return quietRejection(wrong)
       if (options.signal?.aborted) return quietRejection(options.signal.reason)
     }
@@ -247,12 +248,6 @@ export abstract class BaseConnection implements Connection {
     if (this.#info === undefined) void this.close(code, reason)
     return new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
   }
-}
-
-function checkReceiveOptions({ timeout }: ReceiveOptions): Error | undefined {
-  if (timeout === undefined) return undefined
-  if (typeof timeout !== 'number') return new TypeError(`timeout: expected milliseconds, got ${typeof timeout}`)
-  return timeout >= 0 ? undefined : new RangeError(`timeout: expected milliseconds from 0 on, got ${timeout}`)
 }
 
 interface PromiseWithResolver<T> {

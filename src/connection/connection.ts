@@ -14,7 +14,7 @@ export type SendableParts = AsyncIterable<string | Uint8Array> | ReadableStream<
 
 /** Options of `receive` and its kin. */
 export interface ReceiveOptions {
-  /** Milliseconds to wait; 0 polls. @default Infinity */
+  /** Milliseconds to wait, at most 2^31 - 1; 0 polls. @default Infinity */
   timeout?: number | undefined
   /** Gives up waiting: `receive` rejects with the signal's reason, and the next call gets the message. */
   signal?: AbortSignal | undefined
@@ -95,6 +95,7 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
    *
    * @returns the message, or `null` when `timeout` passed
    * @throws {ConnectionClosed} when the connection has ended and every message was read
+   * @throws {TypeError | RangeError} naming the option that is wrong
    */
   receive(): Promise<In>
   receive(options: ReceiveOptions): Promise<In | null>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
-import type { Sendable } from '../../src/connection/connection.ts'
+import type { ReceiveOptions, Sendable } from '../../src/connection/connection.ts'
 import { bench, joined, watch } from './pair.ts'
 
 const NEVER = { pingInterval: Number.POSITIVE_INFINITY }
@@ -110,6 +110,30 @@ describe('receiving', () => {
     await expect(ws.receive({ timeout: -1 })).rejects.toThrow(RangeError)
     await expect(ws.receive({ timeout: Number.NaN })).rejects.toThrow(/timeout/)
     await expect(ws.receive({ timeout: '5' as unknown as number })).rejects.toThrow(TypeError)
+    // A timer would take it for one millisecond.
+    await expect(ws.receive({ timeout: 2 ** 31 })).rejects.toThrow(
+      'timeout: expected milliseconds from 0 to 2147483647, or Infinity; got 2147483648',
+    )
+  })
+
+  test('S1 options that would be overlooked are errors, and leave nobody waiting', async () => {
+    const { ws, peer, clock } = bench(NEVER)
+    const wrong: [unknown, string][] = [
+      [5, 'Options of receive must be an object such as { timeout: 1000 }, not 5'],
+      [null, 'Options of receive must be an object such as { timeout: 1000 }, not null'],
+      [{ timeoutMs: 5 }, 'Unknown option timeoutMs; known are timeout, signal'],
+      [{ signal: {} }, 'signal: expected an AbortSignal, got object'],
+      [{ signal: null }, 'signal: expected an AbortSignal, got null'],
+    ]
+    for (const [options, message] of wrong) {
+      await expect(ws.receive(options as ReceiveOptions)).rejects.toThrow(new TypeError(message))
+    }
+    peer.text('for the next')
+    await clock.settle()
+    expect(await ws.receive()).toBe('for the next')
+    peer.transport.reset()
+    await clock.settle()
+    expect(ws.code).toBe(1006)
   })
 
   test('S1 receiveText, receiveBytes and receiveJson give their type, and close on the other', async () => {
