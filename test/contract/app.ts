@@ -1,11 +1,14 @@
 /** The application of the contract for runtimes: that of the scenarios, and what only this contract looks at. */
 import { type Connection, ConnectionClosed, Sock } from 'fetch-sock'
 import type { Context } from 'hono'
+import { addMiddlewareRoutes } from '../sock/middleware-app.ts'
 import { app } from '../sock/scenario-app.ts'
 
 export { app }
 
 export const sock: Sock = new Sock(app as never, { closeTimeout: 500, pingInterval: Number.POSITIVE_INFINITY })
+
+addMiddlewareRoutes(app as never)
 
 const notes = new Map<string, string[]>()
 app.get('/contract/notes/:run', (c) => c.json(notes.get(c.req.param('run')) ?? []))

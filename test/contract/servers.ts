@@ -137,7 +137,11 @@ function worker(name: string, date: string, file: string, skips: Readonly<Record
   }
 }
 
-/** Bundles a Worker as a user would. Builtins of Node stay imports: a bundler may put its own in their place. @returns the code */
+/**
+ * Bundles a Worker as a user would. Builtins of Node stay imports: a bundler may put its own in their place.
+ *
+ * @returns the code
+ */
 export async function bundleWorker(file: string): Promise<string> {
   const external = [...builtinModules, 'node:*']
   const built = await Bun.build({ entrypoints: [file], target: 'browser', conditions: ['workerd'], external })

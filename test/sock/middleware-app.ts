@@ -1,11 +1,9 @@
 /**
- * Hono's own middleware, each in front of two socket routes: `/<name>/ws` says `in`, `/<name>/refused` refuses with
- * 403 and a page. Argument: the port.
+ * Hono's own middleware, each in front of socket routes: `/middleware/<name>/ws` says `in`, `/middleware/<name>/refused`
+ * refuses with 403 and a page.
  */
-import process from 'node:process'
 import { Sock } from 'fetch-sock'
-import { serve } from 'fetch-sock/server'
-import { Hono, type MiddlewareHandler } from 'hono'
+import type { Hono, MiddlewareHandler } from 'hono'
 import { basicAuth } from 'hono/basic-auth'
 import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
@@ -24,7 +22,7 @@ const SECRET = 'a secret of the tests, and no secret at all'
 /** Long enough for `compress`. */
 const PAGE = `<p>${'You may not. '.repeat(200)}</p>`
 
-interface SessionEnv {
+export interface SessionEnv {
   Variables: { visits: number; user: string; jwtPayload: { sub: string } }
 }
 
@@ -41,7 +39,7 @@ const session: MiddlewareHandler<SessionEnv> = async (c, next) => {
 
 const CORS = { origin: 'https://a.example', credentials: true, exposeHeaders: ['x-request-id'] }
 
-export const MIDDLEWARE: Readonly<Record<string, readonly MiddlewareHandler<SessionEnv>[]>> = {
+const MIDDLEWARE: Readonly<Record<string, readonly MiddlewareHandler<SessionEnv>[]>> = {
   none: [],
   cors: [cors(CORS)],
   logger: [logger((line, ...rest) => printed.push([line, ...rest].join(' ')))],
@@ -58,36 +56,30 @@ export const MIDDLEWARE: Readonly<Record<string, readonly MiddlewareHandler<Sess
   'body-limit': [bodyLimit({ maxSize: 10 })],
 }
 
-const app = new Hono<SessionEnv>()
-const sock = new Sock(app, { origin: '*' })
+const BASE = '/middleware'
 
-function routes(name: string, middleware: readonly MiddlewareHandler<SessionEnv>[]): void {
-  for (const handler of middleware) app.use(`/${name}/*`, handler)
-  sock.route(`/${name}/ws`, (ws, c) =>
-    ws.send(['in', c.var.user, c.var.jwtPayload?.sub, c.var.visits].filter(Boolean).join(' ')),
+/** Adds the routes to an application. */
+export function addMiddlewareRoutes(whole: Hono<SessionEnv>): void {
+  const app = whole.basePath(BASE)
+  const sock = new Sock<SessionEnv>(undefined, { origin: '*' }).mount(whole, { basePath: BASE })
+
+  const routes = (name: string, middleware: readonly MiddlewareHandler<SessionEnv>[]): void => {
+    for (const handler of middleware) app.use(`/${name}/*`, handler)
+    sock.route(`/${name}/ws`, (ws, c) =>
+      ws.send(['in', c.var.user, c.var.jwtPayload?.sub, c.var.visits].filter(Boolean).join(' ')),
+    )
+    sock.route(`/${name}/refused`, { beforeUpgrade: (c) => c.html(PAGE, 403) }, () => {})
+    sock.route(`/${name}/slow`, { beforeUpgrade: () => new Promise((resolve) => setTimeout(resolve, 500)) }, (ws) =>
+      ws.send('in, late'),
+    )
+  }
+
+  for (const [name, middleware] of Object.entries(MIDDLEWARE)) routes(name, middleware)
+  // Those that ask nothing of the client, all at once.
+  const open = ['cors', 'logger', 'csrf', 'secure-headers', 'compress', 'etag', 'powered-by', 'request-id', 'session']
+  routes(
+    'all',
+    open.flatMap((name) => MIDDLEWARE[name] ?? []),
   )
-  sock.route(`/${name}/refused`, { beforeUpgrade: (c) => c.html(PAGE, 403) }, () => {})
-  sock.route(`/${name}/slow`, { beforeUpgrade: () => new Promise((resolve) => setTimeout(resolve, 500)) }, (ws) =>
-    ws.send('in, late'),
-  )
+  app.get('/printed', (c) => c.json(printed))
 }
-
-for (const [name, middleware] of Object.entries(MIDDLEWARE)) routes(name, middleware)
-// Those that ask nothing of the client, all at once.
-const open = ['cors', 'logger', 'csrf', 'secure-headers', 'compress', 'etag', 'powered-by', 'request-id', 'session']
-routes(
-  'all',
-  open.flatMap((name) => MIDDLEWARE[name] ?? []),
-)
-app.get('/printed', (c) => c.json(printed))
-
-process.on('unhandledRejection', (reason) => {
-  console.error('UNHANDLED', reason)
-  process.exit(70)
-})
-const server = await serve(app, { hostname: '127.0.0.1', port: Number(process.argv[2] ?? 0) })
-console.log(`ready ${server.url}`)
-process.on('SIGTERM', async () => {
-  await server.close()
-  process.exit(0)
-})
