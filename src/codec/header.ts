@@ -73,7 +73,10 @@ export function parseTokenList(values: string | readonly string[]): string[] {
 /** Whether a list header holds `token`, compared without case, on any of its lines. */
 export function hasToken(headers: HeaderList, name: string, token: string): boolean {
   const wanted = token.toLowerCase()
-  return parseTokenList(headerValues(headers, name)).some((element) => element.toLowerCase() === wanted)
+  for (const value of headerValues(headers, name)) {
+    for (const piece of value.split(',')) if (trimWhitespace(piece).toLowerCase() === wanted) return true
+  }
+  return false
 }
 
 /** `text` without the spaces and tabs around it (RFC 9110 §5.6.3); a non-breaking space is not one of them. */

@@ -58,7 +58,8 @@ export class HostedConnection extends BaseConnection implements SharedSender {
         onDead: () => this.#drop('Ping timeout'),
         onExpired: (code, reason) => this.#startClosing(code, reason),
       },
-      capabilities.ping ? options : { ...options, pingInterval: Number.POSITIVE_INFINITY },
+      options,
+      capabilities.ping,
     )
     const connection = this
     this.#sender = new Sender(this.#outbox, this.#outbox, this.#keepalive, options, {
@@ -128,7 +129,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   close(code: number = CloseCode.NORMAL_CLOSURE, reason: string = ''): Promise<CloseInfo> {
     if (!isWireCloseCode(code))
       throw new RangeError(`Cannot close with code ${code}: not 1000–1003, 1007–1014 or 3000–4999`)
-    if (encoder.encode(reason).length > MAX_CLOSE_REASON)
+    if (isLongerThan(reason, MAX_CLOSE_REASON))
       throw new RangeError(`Close reason must be at most ${MAX_CLOSE_REASON} bytes of UTF-8 (RFC 6455 §5.5.1)`)
     this.#startClosing(code, reason)
     return this.closed

@@ -58,15 +58,16 @@ export class Keepalive {
   /** Looks in a row that found no message. */
   #quietLooks = 0
 
-  constructor(clock: Clock, target: KeepaliveTarget, options: ResolvedConnectionOptions) {
+  /** @param pings whether pings can be sent */
+  constructor(clock: Clock, target: KeepaliveTarget, options: ResolvedConnectionOptions, pings: boolean = true) {
     this.#clock = clock
     this.#target = target
     this.#pingInterval = options.pingInterval
     this.#pongTimeout = options.pongTimeout
     this.#idleTimeout = options.idleTimeout
-    this.#beat = this.#after(options.pingInterval, this.#onBeat)
-    this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, this.#onIdleLook)
-    this.#life = this.#after(options.maxLifetime, this.#onLifetime)
+    this.#beat = pings ? this.#after(options.pingInterval, () => this.#onBeat()) : undefined
+    this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
+    this.#life = this.#after(options.maxLifetime, () => this.#onLifetime())
   }
 
   /** Sends a ping of the application. Resolves to its round trip in milliseconds. */
@@ -96,7 +97,9 @@ export class Keepalive {
 
   /** The connection closes or has ended: no deadline passes any more. */
   stop(): void {
-    for (const timer of [this.#beat, this.#idle, this.#life]) if (timer !== undefined) this.#clock.clearTimeout(timer)
+    if (this.#beat !== undefined) this.#clock.clearTimeout(this.#beat)
+    if (this.#idle !== undefined) this.#clock.clearTimeout(this.#idle)
+    if (this.#life !== undefined) this.#clock.clearTimeout(this.#life)
     this.#beat = undefined
     this.#idle = undefined
     this.#life = undefined
@@ -110,7 +113,7 @@ export class Keepalive {
     }
   }
 
-  readonly #onBeat = (): void => {
+  #onBeat(): void {
     const now = this.#clock.now()
     if (this.alive || this.#unansweredSince === undefined) this.#unansweredSince = now
     this.#pingedAt = now
@@ -131,16 +134,16 @@ export class Keepalive {
     const patience = Math.max(0, this.#unansweredSince + this.#pongTimeout - now)
     this.#beat =
       patience > this.#pingInterval
-        ? this.#after(this.#pingInterval, this.#onBeat)
-        : this.#after(patience, this.#onVerdict)
+        ? this.#after(this.#pingInterval, () => this.#onBeat())
+        : this.#after(patience, () => this.#onVerdict())
   }
 
-  readonly #onVerdict = (): void => {
+  #onVerdict(): void {
     if (this.#survives()) return
-    this.#beat = this.#after(LAST_LOOK, this.#onLastLook)
+    this.#beat = this.#after(LAST_LOOK, () => this.#onLastLook())
   }
 
-  readonly #onLastLook = (): void => {
+  #onLastLook(): void {
     if (!this.#survives()) this.#target.onDead()
   }
 
@@ -148,19 +151,19 @@ export class Keepalive {
     if (!this.alive && !this.#target.readingPaused) return false
     this.#unansweredSince = undefined
     const rest = this.#pingedAt + this.#pingInterval - this.#clock.now()
-    if (rest > 0) this.#beat = this.#after(rest, this.#onBeat)
+    if (rest > 0) this.#beat = this.#after(rest, () => this.#onBeat())
     else this.#onBeat()
     return true
   }
 
-  readonly #onIdleLook = (): void => {
+  #onIdleLook(): void {
     this.#quietLooks = this.active ? 0 : this.#quietLooks + 1
     this.active = false
     if (this.#quietLooks === IDLE_LOOKS) this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
-    else this.#idle = this.#after(this.#idleTimeout / IDLE_LOOKS, this.#onIdleLook)
+    else this.#idle = this.#after(this.#idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
   }
 
-  readonly #onLifetime = (): void => {
+  #onLifetime(): void {
     this.#target.onExpired(CloseCode.GOING_AWAY, 'Maximum lifetime reached')
   }
 

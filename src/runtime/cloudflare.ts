@@ -45,8 +45,8 @@ export const cloudflareHost: Host = {
     'maxFragments',
     'inboxMessages',
   ],
-  announce(headers): Response {
-    return response101(newPair()[0], headers)
+  announce(prepare): Response {
+    return response101(newPair()[0], prepare?.(200).headers)
   },
   upgrade(upgrade: HostedUpgrade): Response {
     const { 0: client, 1: server } = newPair()

@@ -6,6 +6,7 @@ import { headerList } from './header-list.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
 import { hostClock } from './host-clock.ts'
 import { upgradeResponse } from './response-101.ts'
+import { SharedTimers } from './shared-timer.ts'
 
 interface DenoHost {
   upgradeWebSocket(
@@ -20,6 +21,7 @@ function deno(): DenoHost | undefined {
 
 /** Milliseconds from the 101 to the open socket. */
 const OPEN_LIMIT = 5000
+const opening = new SharedTimers(OPEN_LIMIT, hostClock.setTimeout)
 
 /** Whether this is Deno. */
 export function isDeno(): boolean {
@@ -68,9 +70,9 @@ export const denoHost: Host = {
     // A message that comes while Deno closes makes it drop the connection, Close and all.
     const connection = openHosted(denoHost, new EventSocket(socket, address, true), upgrade)
     // A client that left before its 101 is told by nothing.
-    const deadline = hostClock.setTimeout(() => connection.terminate(), OPEN_LIMIT)
+    const deadline = opening.set(() => connection.terminate())
     socket.addEventListener('open', () => {
-      hostClock.clearTimeout(deadline)
+      opening.clear(deadline)
       upgrade.opened(connection)
     })
     void connection.closed.then(() => upgrade.opened(null))

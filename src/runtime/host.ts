@@ -5,7 +5,7 @@ import { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket } from '../connection/hosted-socket.ts'
 import type { RequestFacts } from './deferred-request.ts'
 import { hostClock } from './host-clock.ts'
-import type { Acceptance } from './upgrader.ts'
+import type { Acceptance, Prepare } from './upgrader.ts'
 
 /** One handshake whose 101 has come out of the application. */
 export interface HostedUpgrade {
@@ -45,7 +45,7 @@ export interface Host {
    */
   detach?(request: Request, env: unknown, handshake: RequestFacts['handshake']): Detached
   /** The 101 that travels through the middleware. */
-  announce(headers: Headers | undefined): Response
+  announce(prepare: Prepare | undefined): Response
   /**
    * Upgrades. Called last, when nothing can change the answer any more.
    *

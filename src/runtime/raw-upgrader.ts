@@ -16,7 +16,7 @@ import { lastResponse, refusal, writeResponse } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
 import { RAW_MODE } from './raw-mode.ts'
 import { upgradeResponse } from './response-101.ts'
-import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
+import { type Acceptance, type Prepare, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
 /** What the application sees of the server, besides the request: the same as under `@hono/node-server`. */
 export interface RawBindings {
@@ -103,7 +103,7 @@ export class RawHandshake implements Upgrader {
     }
   }
 
-  upgrade(request: Request, acceptance: Acceptance, headers?: Headers): Upgrade {
+  upgrade(request: Request, acceptance: Acceptance, prepare?: Prepare): Upgrade {
     if (this.#upgraded) throw new TypeError('This request has been upgraded already')
     this.#upgraded = true
     this.#acceptance = acceptance
@@ -112,7 +112,7 @@ export class RawHandshake implements Upgrader {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: upgradeResponse(headers), opened }
+    return { response: upgradeResponse(prepare), opened }
   }
 
   /** `Request.signal`. */

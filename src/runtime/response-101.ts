@@ -8,25 +8,22 @@
  */
 
 import { standInFor } from './stand-in.ts'
+import type { Prepare } from './upgrader.ts'
 
 /** A global `Response` that is known to take 101; whoever replaces it by another is looked at anew. */
 let capable: typeof Response | undefined
 
-/** Makes the response that announces an upgrade, where `new Response` does not: on Node. */
-let standIn: ((headers: Headers | undefined) => Response) | undefined
-
-/**
- * The response that announces an upgrade.
- *
- * @param headers taken over
- */
-export function upgradeResponse(headers?: Headers): Response {
+/** The response that announces an upgrade. */
+export function upgradeResponse(prepare: Prepare = bare): Response {
   if (globalThis.Response !== capable) {
-    standIn = takes101() ? undefined : install()
+    if (!takes101()) install()
     capable = globalThis.Response
   }
-  if (standIn !== undefined) return standIn(headers)
-  return new Response(null, headers === undefined ? { status: 101 } : { status: 101, headers })
+  return prepare(101)
+}
+
+function bare(status: number): Response {
+  return new Response(null, { status })
 }
 
 /** Whether a 101 can be built, rebuilt and cloned; `@hono/node-server` replaces `Response` by one that builds only. */
@@ -41,10 +38,11 @@ function takes101(): boolean {
 
 /** What `new Response(null, { status: 101 })` makes. */
 class SwitchingProtocols {
+  readonly #given: Headers | undefined
   #headers: Headers | undefined
 
-  constructor(headers: Headers | undefined) {
-    this.#headers = headers
+  constructor(given: Headers | undefined) {
+    this.#given = given
   }
 
   get status(): number {
@@ -68,7 +66,7 @@ class SwitchingProtocols {
   }
 
   get headers(): Headers {
-    this.#headers ??= new Headers()
+    this.#headers ??= new Headers(this.#given)
     return this.#headers
   }
 
@@ -76,13 +74,15 @@ class SwitchingProtocols {
     return SwitchingProtocols.from(this)
   }
 
+  /** What is given is copied when somebody looks: middleware rebuilds a response several times before it goes out. */
   static from(init: ResponseInit | SwitchingProtocols): SwitchingProtocols {
-    const headers = #headers in init ? init.#headers : init.headers
-    return new SwitchingProtocols(headers && new Headers(headers))
+    const { headers } = #headers in init ? { headers: init.#headers ?? init.#given } : init
+    const isOwn = #headers in init && init.#headers !== undefined
+    return new SwitchingProtocols(headers instanceof Headers && !isOwn ? headers : headers && new Headers(headers))
   }
 }
 
-function install(): (headers: Headers | undefined) => Response {
+function install(): void {
   // Whatever is there now: the runtime's own, or the lighter one of `@hono/node-server`.
   const Base = globalThis.Response
   standInFor(SwitchingProtocols.prototype, Base.prototype, () => new Base())
@@ -95,5 +95,4 @@ function install(): (headers: Headers | undefined) => Response {
   // A proxy and not a subclass: what the runtime itself makes, as `fetch` does, stays an instance of `Response`.
   const With101: typeof Response = new Proxy(Base, { construct })
   Object.defineProperty(globalThis, 'Response', { value: With101 })
-  return (headers) => new SwitchingProtocols(headers) as unknown as Response
 }

@@ -21,7 +21,7 @@ import type { ResolvedConnectionOptions } from '../connection/options.ts'
 import { type ClientOptions, planDial } from './client-options.ts'
 import { nodeClock } from './node-clock.ts'
 import { upgradeResponse } from './response-101.ts'
-import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
+import { type Acceptance, type Prepare, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
 export type { Clock, TimerHandle } from '../connection/clock.ts'
 export { MemoryTransport, type MemoryTransportOptions, memoryTransportPair } from '../connection/memory-transport.ts'
@@ -159,12 +159,12 @@ class MemoryHandshake implements Upgrader {
     this.#clock = clock
   }
 
-  upgrade(_request: Request, acceptance: Acceptance, headers?: Headers): Upgrade {
+  upgrade(_request: Request, acceptance: Acceptance, prepare?: Prepare): Upgrade {
     this.#acceptance = acceptance
     const opened = new Promise<Connection | null>((resolve) => {
       this.#open = resolve
     })
-    return { response: upgradeResponse(headers), opened }
+    return { response: upgradeResponse(prepare), opened }
   }
 
   /** The application has answered. @returns what was agreed on, or `null` when it refused */

@@ -35,6 +35,9 @@ export interface Upgrade {
   readonly opened: Promise<Connection | null>
 }
 
+/** Makes a response without a body, with the headers that the application has set so far. */
+export type Prepare = (status: 101 | 200) => Response
+
 /** Turns one request into a connection. */
 export interface Upgrader {
   /** As `Connection.mode`. */
@@ -45,7 +48,7 @@ export interface Upgrader {
   /**
    * Takes the request. Called once per request, after every check has passed.
    *
-   * @param headers those of the 101 so far; taken over
+   * @param prepare makes responses with headers; a bare one without it
    */
-  upgrade(request: Request, acceptance: Acceptance, headers?: Headers): Upgrade
+  upgrade(request: Request, acceptance: Acceptance, prepare?: Prepare): Upgrade
 }

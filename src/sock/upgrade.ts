@@ -90,7 +90,7 @@ export function upgradeRoute(
         subprotocol,
         options: route.connection,
       }
-      const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, preparedHeaders(c))
+      const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
       acceptance.handled = start(opened, places, live, c, run)
       return response
     } catch (error) {
@@ -132,11 +132,6 @@ async function start(
     places.release()
     report(error, c)
   }
-}
-
-/** What `c.header` has set so far: Hono adds it to responses of its own alone. */
-function preparedHeaders(c: Context): Headers {
-  return c.newResponse(null, 200).headers
 }
 
 /**

@@ -10,14 +10,16 @@ import { logger } from 'hono/logger'
 import { secureHeaders } from 'hono/secure-headers'
 import { upgradeResponse } from '../../src/runtime/response-101.ts'
 
+function upgradeWith(headers: HeadersInit): Response {
+  return upgradeResponse((status) => new Response(null, { status, headers }))
+}
+
 function checkAll(when: string): void {
   test(`R6 ${when}: has status 101 and the headers, and no body`, () => {
-    const response = upgradeResponse(
-      new Headers([
-        ['Set-Cookie', 'a=1'],
-        ['Set-Cookie', 'b=2'],
-      ]),
-    )
+    const response = upgradeWith([
+      ['Set-Cookie', 'a=1'],
+      ['Set-Cookie', 'b=2'],
+    ])
     assert.equal(response.status, 101)
     assert.equal(response.ok, false)
     assert.equal(response.body, null)
@@ -26,7 +28,7 @@ function checkAll(when: string): void {
   })
 
   test(`R6 ${when}: can be rebuilt and cloned, again and again`, () => {
-    const first = upgradeResponse(new Headers({ 'X-First': '1' }))
+    const first = upgradeWith({ 'X-First': '1' })
     first.headers.set('X-Changed', 'yes')
     const rebuilt = new Response(first.body, first)
     rebuilt.headers.append('X-Second', '2')
@@ -56,7 +58,7 @@ function checkAll(when: string): void {
       setCookie(c, 'one', '1')
       setCookie(c, 'two', '2')
     })
-    app.get('/', () => upgradeResponse(new Headers({ 'X-Own': 'yes' })))
+    app.get('/', () => upgradeWith({ 'X-Own': 'yes' }))
     const response = await app.request('/')
     assert.equal(response.status, 101)
     for (const name of ['x-late', 'x-own', 'x-frame-options', 'access-control-allow-origin']) {

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'bun:test'
+import { SharedTimers } from '../../src/runtime/shared-timer.ts'
+
+/** Timers of 20 ms on the runtime's, and how many of those were set. */
+function make(): { readonly timers: SharedTimers; readonly lengths: number[] } {
+  const lengths: number[] = []
+  const timers = new SharedTimers(20, (callback, delay) => {
+    lengths.push(delay)
+    return setTimeout(callback, delay)
+  })
+  return { timers, lengths }
+}
+
+/** Calls back when a timer of the runtime that is set now and is longer than those above has come. */
+function later(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 60))
+}
+
+describe('timers of one length', () => {
+  test('S18 each calls once, in order, after its time', async () => {
+    const { timers, lengths } = make()
+    const start = performance.now()
+    const log: string[] = []
+    timers.set(() => log.push('first'))
+    timers.set(() => log.push('second'))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    const third = new Promise<number>((resolve) => {
+      timers.set(() => {
+        log.push('third')
+        resolve(performance.now() - start)
+      })
+    })
+    expect(await third).toBeGreaterThanOrEqual(29)
+    expect(log).toEqual(['first', 'second', 'third'])
+    expect(lengths.length).toBeGreaterThan(1)
+    expect(lengths[0]).toBe(20)
+    await later()
+    expect(log).toHaveLength(3)
+  })
+
+  test('S18 one that was cleared never calls, and a thousand of them set one timer of the runtime', async () => {
+    const { timers, lengths } = make()
+    let calls = 0
+    for (let i = 0; i < 1000; i++) timers.clear(timers.set(() => calls++))
+    const kept = new Promise<void>((resolve) => timers.set(resolve))
+    timers.clear(timers.set(() => calls++))
+    await kept
+    await later()
+    expect(calls).toBe(0)
+    expect(lengths.length).toBeLessThan(4)
+  })
+
+  test('S18 one that sets another, and one that clears another which is due as well', async () => {
+    const { timers } = make()
+    const log: string[] = []
+    const second = new Promise<void>((resolve) => {
+      timers.set(() => {
+        log.push('first')
+        timers.clear(victim)
+        timers.set(() => {
+          log.push('second')
+          resolve()
+        })
+      })
+    })
+    const victim = timers.set(() => log.push('victim'))
+    await second
+    expect(log).toEqual(['first', 'second'])
+  })
+
+  test('S18 an error in one is nobody else’s: it goes to the runtime, and the others are called', () => {
+    let onTime = (): void => {}
+    const timers = new SharedTimers(0, (callback) => {
+      onTime = callback
+    })
+    const log: number[] = []
+    timers.set(() => {
+      throw new Error('mine')
+    })
+    timers.set(() => log.push(2))
+    expect(() => onTime()).toThrow('mine')
+    expect(log).toEqual([])
+    onTime()
+    expect(log).toEqual([2])
+  })
+})
