@@ -21,6 +21,7 @@ export class SharedTimer {
   }
 }
 
+/** All of one length. */
 export class SharedTimers {
   readonly #delay: number
   readonly #setTimer: SetTimer
