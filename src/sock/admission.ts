@@ -96,7 +96,8 @@ export async function admit(
       refuse(c, 503, `The handshake took longer than handshakeTimeout, ${limit} ms`, RETRY_LATER),
     )
   } catch (error) {
-    if (error instanceof Response) return error
+    const answer = asResponse(error)
+    if (answer !== undefined) return answer
     throw error
   }
 }
@@ -123,8 +124,11 @@ async function decide(
   const full = places.take(route, c)
   if (full !== undefined) return full
   if (options.beforeUpgrade !== undefined) {
-    const refusal = await options.beforeUpgrade(c)
-    if (refusal instanceof Response) return refusal
+    const said: unknown = await options.beforeUpgrade(c)
+    const refusal = asResponse(said)
+    if (refusal !== undefined) return refusal
+    // `false` may be meant for a refusal: what is not understood must not let anybody in.
+    if (said !== undefined) throw new TypeError(`beforeUpgrade must give a Response or nothing, not ${typeof said}`)
   }
   const chosen = chooseSubprotocol(c, request.subprotocols, options.subprotocols)
   const subprotocol = chosen instanceof Promise ? await chosen : chosen
@@ -133,6 +137,17 @@ async function decide(
     return refuse(c, 400, `Header 'Sec-WebSocket-Protocol' must offer a subprotocol of this route${known}`)
   }
   return { route, subprotocol }
+}
+
+/**
+ * A refusal, or `undefined` for what is none. `@hono/node-server` replaces the global `Response` on Node, and what
+ * `fetch` gives is then no instance of it.
+ */
+function asResponse(value: unknown): Response | undefined {
+  if (value instanceof Response) return value
+  if (Object.prototype.toString.call(value) !== '[object Response]') return undefined
+  const other = value as Response
+  return new Response(other.body, other)
 }
 
 /** §4.2.2 point 5.4: one that the client offered, or none. */

@@ -89,7 +89,10 @@ export interface RouteOptions<
   maxConnectionsPerKey?: number
   /** Whose connection this is, such as a user or an address; `undefined` counts for nobody. */
   connectionKey?(c: Context<E, P>): string | undefined
-  /** The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. */
+  /**
+   * The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. Any other value
+   * that it returns is a TypeError, and lets nobody in.
+   */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that never refuses returns nothing
   beforeUpgrade?(c: Context<E, P>): Response | void | Promise<Response | void>
   /**

@@ -55,6 +55,20 @@ export const ADMISSION_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'H12 what fetch gave refuses as well, returned or thrown from beforeUpgrade',
+    async run(url) {
+      for (const path of ['fetched-response', 'fetched-response-thrown']) {
+        const { status, headers, body } = await refusal(`${url}/${path}`)
+        expect([status, body]).toEqual([200, 'fetched'])
+        expect(headers.get('content-type')).toStartWith('text/plain')
+      }
+    },
+  },
+  {
+    name: 'H12 what beforeUpgrade gives and is no Response lets nobody in',
+    run: async (url) => expect((await refusal(`${url}/says-false`)).status).toBe(500),
+  },
+  {
     name: 'H12 an error in beforeUpgrade is a 500',
     run: async (url) => expect((await refusal(`${url}/broken-before`)).status).toBe(500),
   },

@@ -185,6 +185,20 @@ sock.route(
   },
   never,
 )
+// No instance of the global Response on Node, where `@hono/node-server` has replaced that.
+sock.route('/fetched-response', { beforeUpgrade: () => fetch('data:text/plain,fetched') }, never)
+sock.route(
+  '/fetched-response-thrown',
+  {
+    async beforeUpgrade() {
+      throw await fetch('data:text/plain,fetched')
+    },
+  },
+  never,
+)
+// Not what the type allows, but what somebody without types may write.
+const saysNo = (): undefined => false as unknown as undefined
+sock.route('/says-false', { beforeUpgrade: saysNo }, never)
 sock.route('/before', { beforeUpgrade: async (c) => c.set('user', `from ${c.req.query('name')}`) }, (ws, c) =>
   ws.send(c.var.user),
 )
