@@ -153,10 +153,10 @@ export class Protocol implements Iterable<ProtocolEvent> {
   send(event: OutgoingProtocolEvent): Uint8Array {
     switch (event.type) {
       case 'TextMessage':
-        this.sendText(event.data, event.messageFinished ?? true, event.compress)
+        this.sendText(event.data, event.messageFinished, event.compress)
         break
       case 'BytesMessage':
-        this.sendBytes(event.data, event.messageFinished ?? true, event.compress)
+        this.sendBytes(event.data, event.messageFinished, event.compress)
         break
       case 'Ping':
         this.sendPing(event.payload ?? NO_BYTES)

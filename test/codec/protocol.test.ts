@@ -1,7 +1,14 @@
 /** What a connection asks of the protocol beside events: what is pending, shared frames, limits that change, a deferred end. */
 import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { ConnectionClosed, ProtocolError, VIOLATIONS, type Violation, violation } from '../../src/codec/errors.ts'
+import {
+  ConnectionClosed,
+  LocalProtocolError,
+  ProtocolError,
+  VIOLATIONS,
+  type Violation,
+  violation,
+} from '../../src/codec/errors.ts'
 import { type ProtocolEvent, type Role, response } from '../../src/codec/event.ts'
 import type { Extension } from '../../src/codec/extension.ts'
 import { encodeFrame, giveBack, LARGE_PAYLOAD } from '../../src/codec/frame-encoder.ts'
@@ -29,6 +36,10 @@ describe('what is pending', () => {
     expect(protocol.hasBytes).toBe(false)
     protocol.receiveData(new Uint8Array(0))
     expect(protocol.hasBytes).toBe(false)
+  })
+
+  test('P15 a chunk of no bytes hides none of those behind it', () => {
+    expect([...client('81 01', '', '"a" 81 01', '"b"', '')]).toMatchObject([{ data: 'a' }, { data: 'b' }])
   })
 
   test('P15 frameRemaining tells what was announced and has not come', () => {
@@ -148,6 +159,19 @@ describe('a deferred end', () => {
     expect(protocol.nextEvent()).toBeNull()
   })
 
+  test('P6 nothing more is made of a frame whose violation is kept', () => {
+    for (const frame of ['81 01 ff', '81 03 c3', '82 05 0102030405']) {
+      const protocol = new Protocol({ role: 'client', maxMessageSize: 4 })
+      protocol.receiveData(bytesOf(frame))
+      if (frame === '81 03 c3') protocol.receiveData(bytesOf('28 61'))
+      for (let i = 0; i < 2; i++) {
+        while (protocol.nextEvent(true) !== null);
+        expect(protocol.endPending).toBe(true)
+      }
+      expect(() => protocol.nextEvent()).toThrow(ProtocolError)
+    }
+  })
+
   test('P5 bytes behind a kept end are dropped', () => {
     const protocol = client('88 00')
     expect(protocol.nextEvent(true)).toBeNull()
@@ -183,6 +207,38 @@ describe('what is refused', () => {
     const bytes = new Protocol({ role: 'server' })
     bytes.sendBytes(Uint8Array.of(1), false)
     expect(() => bytes.sendText('a')).toThrow('Cannot send text inside a binary message')
+  })
+
+  test('P6 what the local side may not do names the section that forbids it', () => {
+    const section = (act: (protocol: Protocol) => unknown, role: Role = 'server'): string => {
+      const protocol = new Protocol({ role })
+      try {
+        act(protocol)
+      } catch (error) {
+        if (error instanceof LocalProtocolError) return `${error.section}: ${error.message}`
+        throw error
+      }
+      throw new Error('Nothing was thrown')
+    }
+    const frame = encodeFrame(TEXT, 'a', true, 0)
+    expect(section((protocol) => protocol.send({ type: 'Request' } as never))).toBe(
+      'RFC 6455 §4: Cannot send Request after the handshake',
+    )
+    expect(section((protocol) => protocol.sendEncoded(frame), 'client')).toBe(
+      'RFC 6455 §5.1: Cannot send a frame without a mask',
+    )
+    expect(
+      section((protocol) => {
+        protocol.sendText('a', false)
+        protocol.sendEncoded(frame)
+      }),
+    ).toBe('RFC 6455 §5.4: Cannot send a message inside another one')
+    expect(
+      section((protocol) => {
+        protocol.sendClose(1000)
+        protocol.sendPing(new Uint8Array(0))
+      }),
+    ).toBe('RFC 6455 §5.5.1: Cannot sendPing in state LOCAL_CLOSING')
   })
 
   test('P17 the error names the code, the limit, or the type', () => {
@@ -611,6 +667,15 @@ describe('extensions', () => {
     const [frame] = rawFrames(protocol.send({ type: 'BytesMessage', data: Uint8Array.of(9), compress: true }))
     expect([frame?.rsv, hexOf(frame?.payload ?? new Uint8Array())]).toEqual([0x20, '07'])
     expect(calls).toEqual(['y outbound 09 true true', 'x outbound 08 true true'])
+  })
+
+  test('P11 a lone extension is asked for text and bytes alike, with the choice of the sender', () => {
+    const calls: string[] = []
+    const protocol = new Protocol({ role: 'server', extensions: [marker(calls, 'x')] })
+    calls.length = 0
+    expect(hexOf(protocol.send({ type: 'TextMessage', data: 'b' }))).toBe('a10161')
+    expect(hexOf(protocol.send({ type: 'BytesMessage', data: Uint8Array.of(9), compress: false }))).toBe('a20108')
+    expect(calls).toEqual(['x outbound 62 true undefined', 'x outbound 09 true false'])
   })
 
   test('P11 what one extension adds at the end follows the payload, and may be refused by the next', () => {
