@@ -24,7 +24,7 @@ export function wordsOf(bytes: Uint8Array): Int32Array {
 /**
  * XORs `bytes[start, end)` in place with the key, whose bytes are packed so that the lowest 8 bits come first.
  *
- * @param words `wordsOf(bytes)`
+ * @param words `wordsOf(bytes)`, or none: then byte by byte
  * @param skip `skipOf(bytes)`
  * @returns the bitwise OR of the result, folded so that `& 0x80808080` is zero exactly when all of it is ASCII
  */
@@ -39,7 +39,7 @@ export function unmask(
   let seen = 0
   let at = start
   let rotated = key
-  if (end - start >= WORDS_FROM) {
+  if (end - start >= WORDS_FROM && words.length > 0) {
     while (((at - skip) & 3) !== 0) {
       const byte = (bytes[at] as number) ^ (rotated & 0xff)
       bytes[at++] = byte
