@@ -171,7 +171,12 @@ export abstract class BaseConnection implements Connection {
   }
 
   sendJson(value: unknown, options?: SendMessageOptions): Promise<boolean> {
-    const text = JSON.stringify(value)
+    let text: string | undefined
+    try {
+      text = JSON.stringify(value)
+    } catch (error) {
+      return quietRejection(error)
+    }
     if (text === undefined) return quietRejection(new TypeError(`Cannot send ${typeof value} as JSON`))
     return this.send(text, options)
   }

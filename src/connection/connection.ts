@@ -131,7 +131,7 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
    * Sends a Ping.
    *
    * @returns milliseconds until its Pong came
-   * @throws {RangeError} at the call, for a payload of more than 125 bytes
+   * @throws {TypeError | RangeError} at the call, for a payload that is neither text nor bytes, or over 125 bytes
    * @throws {ConnectionClosed} after the connection has ended, or when it ends before the Pong
    */
   ping(payload?: string | Uint8Array): Promise<number>
@@ -141,7 +141,7 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
    *
    * @param code 1000, 1001–1003, 1007–1014 or 3000–4999 @default 1000
    * @param reason at most 123 bytes of UTF-8
-   * @throws {RangeError} at the call, for a code or reason that may not be sent
+   * @throws {TypeError | RangeError} at the call, for a code or reason that may not be sent
    */
   close(code?: number, reason?: string): Promise<CloseInfo>
   /** Drops the connection now, with what is unsent, and no Close: the peer sees 1006. */

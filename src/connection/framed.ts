@@ -4,14 +4,14 @@
  *     in    transport → protocol.nextEvent() → inbox → receive()
  *     out   send() → frame encoder → outbox → one transport.write per batch
  */
-import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
-import { fitReason } from '../codec/close-reason.ts'
+import { CloseCode } from '../codec/close-code.ts'
+import { assertClose, fitReason } from '../codec/close-reason.ts'
 import { ConnectionState } from '../codec/connection-state.ts'
 import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
 import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
 import { encodeFrame } from '../codec/frame-encoder.ts'
 import { Opcode } from '../codec/opcode.ts'
-import { closePayload, type Protocol } from '../codec/protocol.ts'
+import type { Protocol } from '../codec/protocol.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import {
@@ -26,6 +26,7 @@ import { Keepalive } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { quietRejection } from './rejection.ts'
+import { asPingPayload } from './sendable.ts'
 import { Sender } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
 import { PartStream } from './streams.ts'
@@ -157,13 +158,11 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   ping(payload?: string | Uint8Array): Promise<number> {
     if (!this.connected) return quietRejection(this.#sendError())
-    return this.#keepalive.ping(typeof payload === 'string' ? new TextEncoder().encode(payload) : payload)
+    return this.#keepalive.ping(payload === undefined ? undefined : asPingPayload(payload))
   }
 
   close(code: number = CloseCode.NORMAL_CLOSURE, reason: string = ''): Promise<CloseInfo> {
-    if (!isWireCloseCode(code))
-      throw new RangeError(`Cannot close with code ${code}: not 1000–1003, 1007–1014 or 3000–4999`)
-    closePayload(code, reason)
+    assertClose(code, reason)
     this.#startClosing(code, reason)
     return this.closed
   }

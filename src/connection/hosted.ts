@@ -5,8 +5,8 @@
  * reading while nobody receives: an inbox of more than 16 × `inboxBytes` closes with 1013 when another message comes.
  */
 
-import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from '../codec/close-code.ts'
-import { fitReason } from '../codec/close-reason.ts'
+import { CloseCode } from '../codec/close-code.ts'
+import { assertClose, fitReason } from '../codec/close-reason.ts'
 import { type CloseInfo, ConnectionClosed, violation, WebSocketError } from '../codec/errors.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
@@ -16,6 +16,7 @@ import type { HostedSocket } from './hosted-socket.ts'
 import { Keepalive } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { quietRejection } from './rejection.ts'
+import { asPingPayload } from './sendable.ts'
 import { Sender } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
 
@@ -120,17 +121,11 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     if (!this.capabilities.ping) {
       return quietRejection(new WebSocketError(`ping: the host (${this.mode}) sends no Ping for us`))
     }
-    const bytes = typeof payload === 'string' ? encoder.encode(payload) : payload
-    if (bytes !== undefined && bytes.length > MAX_CONTROL_PAYLOAD)
-      throw new RangeError(`A Ping carries at most ${MAX_CONTROL_PAYLOAD} bytes (RFC 6455 §5.5); got ${bytes.length}`)
-    return this.#keepalive.ping(bytes)
+    return this.#keepalive.ping(payload === undefined ? undefined : asPingPayload(payload))
   }
 
   close(code: number = CloseCode.NORMAL_CLOSURE, reason: string = ''): Promise<CloseInfo> {
-    if (!isWireCloseCode(code))
-      throw new RangeError(`Cannot close with code ${code}: not 1000–1003, 1007–1014 or 3000–4999`)
-    if (isLongerThan(reason, MAX_CLOSE_REASON))
-      throw new RangeError(`Close reason must be at most ${MAX_CLOSE_REASON} bytes of UTF-8 (RFC 6455 §5.5.1)`)
+    assertClose(code, reason)
     this.#startClosing(code, reason)
     return this.closed
   }

@@ -507,6 +507,14 @@ describe('sending', () => {
     expect(peer.messages).toEqual(['{"a":[1,null]}'])
   })
 
+  test('S4 what has no JSON rejects, and never throws at the call', async () => {
+    const { ws } = bench()
+    const cyclic: unknown[] = []
+    cyclic.push(cyclic)
+    for (const value of [undefined, () => 1, 5n, cyclic]) await expect(ws.sendJson(value)).rejects.toThrow(TypeError)
+    expect(ws.connected).toBe(true)
+  })
+
   test('S5 after the close send rejects with the true code', async () => {
     const { clock, ws, peer } = bench()
     peer.close(4002, 'why')
@@ -775,6 +783,12 @@ describe('closing', () => {
       expect(() => ws.close(code)).toThrow(RangeError)
     }
     expect(() => ws.close(1000, 'x'.repeat(124))).toThrow(RangeError)
+    expect(() => ws.close('1000' as unknown as number)).toThrow(
+      new TypeError('Close code must be a number, not string'),
+    )
+    expect(() => ws.close(1000, 5 as unknown as string)).toThrow(
+      new TypeError('Close reason must be a string, not number'),
+    )
     expect(ws.connected).toBe(true)
     const first = ws.close(4000, 'first')
     expect(ws.close(4001, 'second')).toBe(first)
@@ -1124,6 +1138,10 @@ describe('keepalive', () => {
     await clock.settle()
     expect(three.value).toMatchObject({ code: 1006 })
     expect(() => bench().ws.ping(new Uint8Array(126))).toThrow(RangeError)
+    // A number would be taken for a length.
+    expect(() => bench().ws.ping(5 as unknown as string)).toThrow(
+      new TypeError('Cannot ping with number: expected a string or a Uint8Array'),
+    )
   })
 
   test('S10 Pings are answered with their payload, by both roles, and told to onPing; Pongs to onPong', async () => {

@@ -155,6 +155,16 @@ test('C13 ping where a host has none rejects and names it', async () => {
   await expect(ws.ping()).rejects.toThrow('the host (fake) sends no Ping')
   const able = hosted({}, { ping: true })
   expect(() => able.ws.ping(new Uint8Array(126))).toThrow(RangeError)
+  expect(() => able.ws.ping(5 as unknown as string)).toThrow(TypeError)
+})
+
+test('S6 close validates at the call on a host as well', () => {
+  const { ws } = hosted()
+  expect(() => ws.close(1005)).toThrow(RangeError)
+  expect(() => ws.close('1000' as unknown as number)).toThrow(new TypeError('Close code must be a number, not string'))
+  expect(() => ws.close(1000, 'é'.repeat(62))).toThrow(/124 bytes/)
+  expect(() => ws.close(1000, 5 as unknown as string)).toThrow(TypeError)
+  expect(ws.connected).toBe(true)
 })
 
 test('C3 sendStream joins what has parts, within maxBufferedAmount, and others wait behind it', async () => {
