@@ -226,7 +226,6 @@ export class Protocol implements Iterable<ProtocolEvent> {
     const payload = closePayload(code, reason)
     this.#step('sendClose')
     this.output.bytes(Opcode.CLOSE, payload, true, 0)
-    if (!this.#reading) this.#stopReading()
   }
 
   /** Lifts or restores the limit on the size of messages, from the next frame on. */
@@ -243,8 +242,8 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return this.#state === ConnectionState.OPEN || this.#state === ConnectionState.LOCAL_CLOSING
   }
 
+  /** Lets go of what only messages to come would need. */
   #stopReading(): void {
-    this.#decoder.drop()
     this.#reader.drop()
     for (const extension of this.extensions) extension.dispose()
   }
@@ -260,7 +259,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return true
   }
 
-  /** The next event in front of the end; when the end is what comes next, keeps it. */
+  /** The next event in front of the end; when the end is what comes next, keeps it and drops the bytes behind it. */
   #parseToEnd(whole: boolean): ProtocolEvent | null {
     try {
       const event = this.#parse(whole)

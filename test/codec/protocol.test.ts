@@ -173,8 +173,9 @@ describe('a deferred end', () => {
   })
 
   test('P5 bytes behind a kept end are dropped', () => {
-    const protocol = client('88 00')
+    const protocol = client('88 00 81 01 "a"')
     expect(protocol.nextEvent(true)).toBeNull()
+    expect(protocol.hasBytes).toBe(false)
     protocol.receiveData(bytesOf('81 01 "b"'))
     expect(protocol.hasBytes).toBe(false)
     expect([...protocol].map(({ type }) => type)).toEqual(['CloseConnection'])
@@ -728,5 +729,17 @@ describe('extensions', () => {
     protocol.receiveData(mask(bytesOf('88 00')))
     expect([...protocol]).toHaveLength(1)
     expect(calls.at(-1)).toBe('x dispose')
+  })
+
+  test('P11 P19 and when the transport ends inside a message, of which nothing is held any more', () => {
+    const calls: string[] = []
+    const protocol = new Protocol({ role: 'client', extensions: [marker(calls, 'x')] })
+    protocol.receiveData(bytesOf('21 03 "ab"'))
+    expect(protocol.nextEvent(false, true)).toBeNull()
+    expect(protocol.joinedSize).toBe(2)
+    protocol.receiveData(null)
+    expect(protocol.nextEvent()).toMatchObject({ code: 1006 })
+    expect(calls.at(-1)).toBe('x dispose')
+    expect(protocol.joinedSize).toBe(0)
   })
 })
