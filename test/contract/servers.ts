@@ -108,7 +108,7 @@ export const SERVERS: readonly ContractServer[] = [
   worker('workerd', '2026-11-01', 'worker.ts', OWN_SOCKET_ONLY),
   worker('workerd, older', '2025-01-01', 'worker.ts', OWN_SOCKET_ONLY),
   worker('workerd, Durable Object', '2026-11-01', 'durable-worker.ts', {
-    'H16 ': 'the host in front of the object answers a POST itself, with 400',
+    'H16 a POST': 'the host in front of the object answers a POST itself, with 400',
   }),
 ]
 

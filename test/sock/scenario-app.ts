@@ -262,6 +262,11 @@ app.use('/plain-header', async (c, next) => {
   await next()
 })
 sock.route('/plain-header', (ws) => ws.send('in'))
+app.use('/inject', async (c, next) => {
+  await next()
+  c.header('X-Injected', 'a\r\nSet-Cookie: evil=1')
+})
+sock.route('/inject', never)
 app.use('/replaced', async (c, next) => {
   await next()
   c.res = new Response('no, after all', { status: 409 })

@@ -4,6 +4,7 @@ import { ADMISSION_SCENARIOS } from './admission-scenarios.ts'
 import { LIFETIME_SCENARIOS } from './lifetime-scenarios.ts'
 import { ROUTING_SCENARIOS } from './routing-scenarios.ts'
 import { TYPED_SCENARIOS } from './typed-scenarios.ts'
+import { WIRE_SCENARIOS } from './wire-scenarios.ts'
 
 /** A test, but for the server that it needs. */
 export interface Scenario {
@@ -18,4 +19,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ADMISSION_SCENARIOS,
   ...LIFETIME_SCENARIOS,
   ...TYPED_SCENARIOS,
+  ...WIRE_SCENARIOS,
 ]
