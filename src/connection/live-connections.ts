@@ -1,5 +1,6 @@
 /** The connections that one server, or one Sock, has open, and how they end together. */
-import { isWireCloseCode, MAX_CLOSE_REASON } from '../codec/close-code.ts'
+import { isWireCloseCode } from '../codec/close-code.ts'
+import { assertCloseReason } from '../codec/close-reason.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import type { Connection } from './connection.ts'
 
@@ -128,15 +129,22 @@ export class LiveConnections {
   }
 }
 
-/** @throws {RangeError} naming the option */
-export function checkDrainOptions({ deadline = 0, code = 1001, reason = '', spread = 0 }: DrainOptions): void {
+const DRAIN_OPTIONS = ['deadline', 'code', 'reason', 'spread'] as const satisfies (keyof DrainOptions)[]
+
+/**
+ * @throws {TypeError} for an unknown option, or a reason that is not a string
+ * @throws {RangeError} for a code or reason that may not be sent, or a time that is none, naming the option
+ */
+export function checkDrainOptions(options: DrainOptions): void {
+  if (typeof options !== 'object' || options === null) throw new TypeError('Options of drain must be an object')
+  const unknown = Object.keys(options).find((name) => !(DRAIN_OPTIONS as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new TypeError(`Unknown option ${unknown}; known are ${DRAIN_OPTIONS.join(', ')}`)
+  const { deadline = 0, code = 1001, reason = '', spread = 0 } = options
   const isTime = (value: number): boolean => value >= 0 && value <= 2_147_483_647
   if (!isTime(deadline) && deadline !== Number.POSITIVE_INFINITY) {
     throw new RangeError(`deadline must be milliseconds from 0 to 2147483647, or Infinity; got ${deadline}`)
   }
   if (!isTime(spread)) throw new RangeError(`spread must be milliseconds from 0 to 2147483647; got ${spread}`)
   if (!isWireCloseCode(code)) throw new RangeError(`code must be one that may be sent (RFC 6455 §7.4); got ${code}`)
-  if (new TextEncoder().encode(reason).length > MAX_CLOSE_REASON) {
-    throw new RangeError(`reason must be at most ${MAX_CLOSE_REASON} bytes of UTF-8`)
-  }
+  assertCloseReason(reason)
 }

@@ -79,6 +79,10 @@ export function checkAttachOptions(options: AttachOptions): void {
 
 /** @throws {TypeError | RangeError} naming the option */
 export function checkServeOptions(options: ServeOptions): void {
+  // A port in place of the options would be overlooked, and the default one taken.
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`Options of serve must be an object such as { port: 3000 }, not ${String(options)}`)
+  }
   const shared: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     const types = Object.hasOwn(SERVE_OPTIONS, name) ? SERVE_OPTIONS[name] : undefined
@@ -93,5 +97,8 @@ export function checkServeOptions(options: ServeOptions): void {
     throw new TypeError(`Unknown option ${unknown}; known are ${known.join(', ')}`)
   }
   checkAttachOptions(shared)
+  const { path, signal } = options
+  if (path === '') throw new TypeError('path must be the path of a unix socket; got an empty string')
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
   if (typeof options.drainOnSignals === 'object') checkDrainOptions(options.drainOnSignals)
 }

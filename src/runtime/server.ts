@@ -93,6 +93,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
  * @throws {TypeError | RangeError} as `serve`
  */
 export function attach(server: HttpServer | HttpsServer, app: App, options: AttachOptions = {}): Attachment {
+  if (typeof app?.fetch !== 'function') throw new TypeError('The application must have a fetch method, as Hono has')
   checkAttachOptions(options)
   assertSupported()
   const live = new LiveSockets(nodeClock)

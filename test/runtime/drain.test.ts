@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { Hono } from 'hono'
-import { type ServeOptions, serve } from '../../src/runtime/server.ts'
+import { type App, type DrainOptions, type ServeOptions, serve } from '../../src/runtime/server.ts'
 import { Sock } from '../../src/sock/sock.ts'
 import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
 import { stateWhen } from './server-state.ts'
@@ -202,10 +202,17 @@ describe('serve', () => {
       [{ drainOnSignals: 1 }, /TypeError: drainOnSignals must be of type boolean or object/],
       [{ onError: 'log' }, /TypeError: onError must be a function/],
       [{ drainOnSignals: { code: 1006 } }, /RangeError: code must be one that may be sent/],
+      [{ drainOnSignals: { dedline: 1 } }, /TypeError: Unknown option dedline; known are deadline, code/],
+      [{ signal: {} }, /TypeError: signal must be an AbortSignal/],
+      [{ path: '' }, /TypeError: path must be the path of a unix socket/],
     ]
     for (const [options, message] of wrong) {
       const error = await serve(app, { port: 0, ...options } as ServeOptions).catch(String)
       expect(error).toMatch(message)
+    }
+    expect(await serve(app, 8080 as ServeOptions).catch(String)).toMatch(/must be an object such as .*, not 8080/)
+    for (const none of [undefined, null, {}, () => {}]) {
+      expect(await serve(none as unknown as App, { port: 0 }).catch(String)).toMatch(/TypeError: The application must/)
     }
   })
 
@@ -214,6 +221,8 @@ describe('serve', () => {
     for (const options of [{ code: 1006 }, { reason: 'x'.repeat(124) }, { deadline: -1 }, { spread: Number.NaN }]) {
       await expect(server.drain(options)).rejects.toThrow(RangeError)
     }
+    await expect(server.drain({ dedline: 1 } as DrainOptions)).rejects.toThrow(/Unknown option dedline; known are/)
+    await expect(server.drain(5 as DrainOptions)).rejects.toThrow(TypeError)
     expect(await (await fetch(server.url)).text()).toBe('hello')
   })
 
