@@ -22,7 +22,7 @@ export function planOf(argv: readonly string[]): Plan {
   return {
     short,
     aside: short || names !== undefined || shapes !== undefined,
-    timing: short ? { seconds: 0.3, warmup: 0.2 } : { seconds: 0.9, warmup: 0.35 },
+    timing: short ? { seconds: 0.3, warmup: 0.2 } : { seconds: 0.9, warmup: 1.2 },
     rounds: Number(argument(argv, '--rounds') ?? (short ? 1 : 3)),
     only: ({ name }) => names === undefined || names.includes(name),
     shapes,

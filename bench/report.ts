@@ -77,7 +77,7 @@ function introduction(): string {
     ].join('\n'),
     'It wants Linux, two cores with nothing else to do, `taskset`, and a C compiler for the load generators.',
     [
-      '- **One process per figure.** Each server is a fresh process pinned to one core; the load is a C program on the other core that sends frames masked beforehand and counts replies. It compares the first replies of every connection byte by byte, and a wrong one fails the row.',
+      '- **One process per figure.** Each server is a fresh process pinned to one core; the load is a C program on the other core that sends frames masked beforehand and counts replies, after a warm-up of 1.2 s in which code is compiled. It compares the first replies of every connection byte by byte, and a wrong one fails the row.',
       '- **Rounds by turns.** Rounds go through the subjects in alternating order. A figure is the median of its rounds; the spread is the greatest less the least, in percent of it.',
       '- **`control` rows** echo bytes through the sockets of the runtime with no codec at all: the ceiling of anything written in JavaScript there, and proof that the load is not the limit.',
       '- **`ours`** is the `for await` loop of the README behind Hono, on our codec over the raw sockets of the runtime. **`ours hosted`** is the same application on Bun.serve or Deno.serve, which frame for it.',
