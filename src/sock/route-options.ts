@@ -268,6 +268,10 @@ function mergeLayers(layers: readonly OptionLayer[], given: readonly RouteOption
   if (options.maxConnectionsPerKey !== undefined && options.connectionKey === undefined) {
     throw new TypeError('maxConnectionsPerKey needs connectionKey, which says whose connection it is')
   }
+  const { requireSubprotocol, subprotocols = [] } = options
+  if (requireSubprotocol === true && typeof subprotocols !== 'function' && subprotocols.length === 0) {
+    throw new TypeError('requireSubprotocol needs subprotocols: without them every client would be refused')
+  }
   const connection = Object.fromEntries(
     Object.entries(merged).filter(([name]) => Object.hasOwn(CONNECTION_OPTIONS, name)),
   )

@@ -76,6 +76,9 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
    */
   mount<E2 extends E, S extends Schema, B extends string>(app: Hono<E2, S, B>, { basePath }: MountOptions = {}): this {
     const host = app as unknown as Hono
+    if (typeof host?.fetch !== 'function' || typeof host.all !== 'function') {
+      throw new TypeError('Routes land on a Hono application; got none')
+    }
     if (this.#mounts.some((mount) => mount.app === host && mount.basePath === basePath)) return this
     if (!this.#mounts.some((mount) => mount.app === host)) {
       // Behind all middleware: on a host that frames for us, upgrading is the last step of an application.
@@ -119,8 +122,10 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
     handler: Handler<E, MergePath<BasePath, P>, Incoming<Rx>, Outgoing<Tx>, Sub>,
   ): typeof handler
   route(path: string, ...args: readonly unknown[]): unknown {
-    const [given, handler] = args.length === 1 ? [{}, args[0]] : args
-    const { app, ...rest } = given as { app?: Hono }
+    if (typeof path !== 'string') throw new TypeError(`A route needs a path, which is a string; got ${typeof path}`)
+    const [given = {}, handler] = args.length < 2 ? [{}, args[0]] : args
+    // `null` and what else is no object is refused by name where options are checked.
+    const { app, ...rest } = (given ?? {}) as { app?: Hono }
     if (app !== undefined) return this.group(app).route(path, rest, handler as Handler)
     const route = { path, middleware: this.#middleware(given, handler) }
     this.#routes.push(route)
@@ -144,7 +149,7 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
     handler: Handler<E, P, Incoming<Rx>, Outgoing<Tx>, Sub>,
   ): MiddlewareHandler<E, P>
   upgrade(...args: readonly unknown[]): MiddlewareHandler {
-    const [options, handler] = args.length === 1 ? [{}, args[0]] : args
+    const [options = {}, handler] = args.length < 2 ? [{}, args[0]] : args
     return this.#middleware(options, handler)
   }
 

@@ -62,9 +62,44 @@ describe('wrong options fail at the call', () => {
     expect(() => new Sock().group(new Hono(), { send: {} } as object)).toThrow('send is an option of a route')
   })
 
+  test('H14 a subprotocol that must be agreed on, where none is spoken', () => {
+    for (const options of [{}, { subprotocols: [] }]) {
+      expect(() => upgrade({ ...options, requireSubprotocol: true }, handler)).toThrow(
+        new TypeError('requireSubprotocol needs subprotocols: without them every client would be refused'),
+      )
+    }
+    const strict = new Sock(undefined, { requireSubprotocol: true })
+    expect(strict.route('/x', { subprotocols: ['a'] }, handler)).toBe(handler)
+    expect(strict.route('/y', { subprotocols: () => 'a' }, handler)).toBe(handler)
+  })
+
   test('H14 a route without a handler', () => {
-    expect(() => new Sock().route('/x', undefined as never)).toThrow(TypeError)
+    expect(() => new Sock().route('/x', undefined as never)).toThrow('A route needs a handler')
+    expect(() => (new Sock() as unknown as { route(path: string): void }).route('/x')).toThrow(
+      'A route needs a handler',
+    )
     expect(() => upgrade({}, {} as never)).toThrow('function')
+    expect(() => (upgrade as unknown as () => void)()).toThrow('A route needs a handler')
+  })
+
+  test('H14 a route without a path, and options that are none', () => {
+    for (const path of [undefined, 5, handler]) {
+      expect(() => new Sock().route(path as never, handler)).toThrow('A route needs a path, which is a string')
+    }
+    expect(() => new Sock().route('/x', null as never, handler)).toThrow('Options must be an object')
+    const app = new Hono()
+    expect(new Sock(app).route('/x', undefined as never, handler)).toBe(handler)
+    expect(app.routes.length).toBe(1)
+  })
+
+  test('H1 what is no application is refused at once', () => {
+    for (const none of [null, {}, { fetch: handler }, 5]) {
+      const message = 'Routes land on a Hono application'
+      expect(() => new Sock(none as never)).toThrow(message)
+      expect(() => new Sock().mount(none as never)).toThrow(message)
+      expect(() => new Sock().group(none as never)).toThrow(message)
+      if (none !== null) expect(() => new Sock().route('/x', { app: none as never }, handler)).toThrow(message)
+    }
   })
 
   test('H14 plain options are checked at the call even beside options for each connection', () => {
