@@ -66,6 +66,7 @@ export class RawHandshake implements Upgrader {
   #upgraded = false
   #acceptance: Acceptance | undefined
   #request: Request | undefined
+  #connection: Connection | undefined
   #settle: ((connection: Connection | null) => void) | undefined
   #abort: AbortController | undefined
   /** Whether the peer has gone, or waited too long. */
@@ -80,7 +81,7 @@ export class RawHandshake implements Upgrader {
     this.#head = head
     this.headers = rawHeaders(incoming)
     this.#writtenBefore = bytesWritten(socket)
-    host.live.others.add(this)
+    host.live.holders.add(this)
     socket.on('close', () => this.#onClose())
     // Most are decided in this turn, and a timer costs more than the decision.
     host.clock.afterTurn(() => {
@@ -124,7 +125,8 @@ export class RawHandshake implements Upgrader {
 
   /** Drops the socket, unless another listener has it. */
   destroy(): void {
-    if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
+    if (this.#connection !== undefined) this.#connection.terminate()
+    else if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
   }
 
   async #respond(headers: HeaderList): Promise<void> {
@@ -191,9 +193,10 @@ export class RawHandshake implements Upgrader {
       request,
       clock: this.#host.clock,
     })
-    this.#host.live.add(connection, socket, acceptance.handled)
+    this.#connection = connection
+    this.#host.live.add(connection, acceptance.handled)
     this.#settle?.(connection)
-    this.#release()
+    this.#giveUp()
   }
 
   #decline(response: Response): void {
@@ -226,13 +229,18 @@ export class RawHandshake implements Upgrader {
     else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
   }
 
-  /** Nothing more is to be done here: the socket is gone, or someone else's. What the handshake held is given up. */
+  /** The socket is gone, or someone else's. */
   #release(): void {
+    this.#host.live.holders.delete(this)
+    this.#settle?.(null)
+    this.#giveUp()
+  }
+
+  /** Nothing more is to be decided: what the handshake held is given up, since it lives as long as its socket. */
+  #giveUp(): void {
     this.#decided = true
     this.#host.clock.clearTimeout(this.#deadline)
     this.#deadline = undefined
-    this.#host.live.others.delete(this)
-    this.#settle?.(null)
     this.#settle = undefined
     this.#acceptance = undefined
     this.#request = undefined

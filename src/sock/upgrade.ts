@@ -3,7 +3,6 @@ import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
-import type { Connection } from '../connection/connection.ts'
 import { LiveConnections } from '../connection/live-connections.ts'
 import { headerList } from '../runtime/header-list.ts'
 import { hostClock } from '../runtime/host-clock.ts'
@@ -11,7 +10,7 @@ import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
 import { type Acceptance, UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
 import { admit, Places, refuse, shuttingDown } from './admission.ts'
 import { ConnectionCap } from './connection-cap.ts'
-import { report, runHandler } from './lifetime.ts'
+import { runHandler } from './lifetime.ts'
 import {
   type Handler,
   type Incoming,
@@ -85,13 +84,12 @@ export function upgradeRoute(
         places.release()
         return refuse(c, 501, noAdapter(c.env))
       }
-      const run = (ws: Connection): Promise<void> => runHandler(ws, c, route.options, handler)
       const acceptance: { -readonly [K in keyof Acceptance]: Acceptance[K] } = {
         subprotocol,
         options: route.connection,
       }
       const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
-      acceptance.handled = start(opened, places, live, c, run)
+      acceptance.handled = runHandler(opened, c, route.options, handler, { places, live })
       return response
     } catch (error) {
       places.release()
@@ -103,35 +101,6 @@ export function upgradeRoute(
 function findUpgrader(c: Context): Upgrader | undefined {
   const env = c.env as { readonly [UPGRADER]?: Upgrader } | undefined
   return env?.[UPGRADER] ?? hostedUpgrader(c.req.raw)
-}
-
-/**
- * Waits for the connection and runs its handler. The places are free again when the connection has ended or never was,
- * however long the handler goes on.
- *
- * @returns resolves, and never rejects, when the handler has ended too
- */
-async function start(
-  opened: Promise<Connection | null>,
-  places: Places,
-  live: LiveConnections,
-  c: Context,
-  run: (ws: Connection) => Promise<void>,
-): Promise<void> {
-  try {
-    const ws = await opened
-    if (ws === null) return places.release()
-    if (places.taken) void ws.closed.then(() => places.release())
-    live.enter(ws)
-    try {
-      await run(ws)
-    } finally {
-      live.leave(ws)
-    }
-  } catch (error) {
-    places.release()
-    report(error, c)
-  }
 }
 
 /**

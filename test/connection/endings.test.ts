@@ -4,6 +4,7 @@ import type { Context } from 'hono'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
 import type { Role } from '../../src/codec/event.ts'
 import { LiveConnections } from '../../src/connection/live-connections.ts'
+import { Places } from '../../src/sock/admission.ts'
 import { runHandler } from '../../src/sock/lifetime.ts'
 import { type Armed, arm, firstFragment } from './arm.ts'
 import {
@@ -47,7 +48,9 @@ async function act({ ws, clock }: Bench, { ending }: Cell, abort: AbortControlle
     case 'R10 the handler throws': {
       const told: unknown[] = []
       const options = { onError: (error: unknown) => void told.push(error) }
-      void runHandler(ws, {} as Context, options, () => Promise.reject(new Error('thrown')))
+      const presence = { places: new Places(), live: new LiveConnections(clock) }
+      const handler = (): unknown => Promise.reject(new Error('thrown'))
+      void runHandler(Promise.resolve(ws), {} as Context, options, handler, presence)
       await clock.settle()
       expect(told).toHaveLength(1)
       break
