@@ -4,7 +4,7 @@
  * Frames are written one after the other into a slab of memory that all connections share, so that a batch of them is
  * one range of bytes and costs one write. Large payloads of a server are passed on where they lie.
  */
-import { Buffer, isAscii } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import type { Role } from './event.ts'
 import { randomMaskingKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
@@ -23,6 +23,8 @@ const MASK = 0x80
 let slab: StringBuffer = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
 let slabWords: Int32Array = wordsOf(slab)
 let slabEnd = 0
+
+const encoder: TextEncoder = new TextEncoder()
 
 const NO_SLAB: StringBuffer = stringBuffer(new Uint8Array(0))
 
@@ -218,7 +220,8 @@ export class FrameEncoder {
   #largeText(firstByte: number, text: string): void {
     let frame = this.#largeFrame(firstByte, text.length)
     let size = frame.length - text.length
-    if (frame.utf8Write(text, size) !== text.length || !isAscii(frame.subarray(size))) {
+    // What is not ASCII has more bytes than code units, and is cut off.
+    if (encoder.encodeInto(text, frame.subarray(size)).read !== text.length) {
       const length = Buffer.byteLength(text)
       frame = this.#largeFrame(firstByte, length)
       size = frame.length - length
