@@ -7,7 +7,7 @@ import { ROOT } from '../subject/runtime.ts'
 
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
-  '.': 20_600,
+  '.': 21_800,
   './server': 26_500,
   './client': 24_900,
   './client browser': 10_450,
