@@ -116,7 +116,7 @@ sock.route('/contract/late', async (ws, c) => {
   }
 })
 
-sock.route('/contract/limited', { maxMessageSize: 10 }, async (ws) => {
+sock.route('/contract/limited', { maxMessageSize: 10, maxFragments: 5 }, async (ws) => {
   for await (const message of ws) await ws.send(message)
 })
 sock.route('/contract/idle', { idleTimeout: 100 }, (ws) => ws.closed)
