@@ -84,6 +84,51 @@ describe('what is pending', () => {
   })
 })
 
+describe('joining', () => {
+  const TYPES: readonly (readonly [first: string, data: (bytes: string) => string | Uint8Array])[] = [
+    ['01', (bytes) => String.fromCharCode(...bytesOf(bytes))],
+    ['02', bytesOf],
+  ]
+
+  test('P15 a message of which a part was given goes on in parts, and the next one is joined again', () => {
+    for (const [first, data] of TYPES) {
+      const protocol = client(`${first} 04 6162`)
+      expect(protocol.nextEvent()).toMatchObject({ data: data('6162'), messageFinished: false })
+      protocol.receiveData(bytesOf('63'))
+      expect(protocol.nextEvent(false, true)).toMatchObject({ data: data('63'), messageFinished: false })
+      protocol.receiveData(bytesOf('64'))
+      expect(protocol.nextEvent(false, true)).toMatchObject({ data: data('64'), frameFinished: true })
+      protocol.receiveData(bytesOf(`80 01 65 ${first} 01 66`))
+      expect(protocol.nextEvent(false, true)).toMatchObject({ data: data('65'), messageFinished: true })
+      expect(protocol.nextEvent(false, true)).toBeNull()
+      expect(protocol.joinedSize).toBe(1)
+      protocol.receiveData(bytesOf('80 01 67'))
+      expect(protocol.nextEvent(false, true)).toMatchObject({ data: data('6667'), messageFinished: true })
+    }
+  })
+
+  test('P15 a message of which a part was taken out goes on in parts as well', () => {
+    for (const [first, data] of TYPES) {
+      const protocol = client(`${first} 04 6162`)
+      expect(protocol.nextEvent(false, true)).toBeNull()
+      expect(protocol.takeJoined()).toMatchObject({ data: data('6162'), frameFinished: false, messageFinished: false })
+      expect(protocol.joinedSize).toBe(0)
+      protocol.receiveData(bytesOf('63'))
+      expect(protocol.nextEvent(false, true)).toMatchObject({ data: data('63'), messageFinished: false })
+    }
+  })
+
+  test('P15 a message of which parts are held is joined to its end, asked for or not', () => {
+    for (const [first, data] of TYPES) {
+      const protocol = client(`${first} 04 6162`)
+      expect(protocol.nextEvent(false, true)).toBeNull()
+      protocol.receiveData(bytesOf('6364 80 00'))
+      expect(protocol.nextEvent()).toMatchObject({ data: data('61626364'), frameFinished: true, messageFinished: true })
+      expect(protocol.joinedSize).toBe(0)
+    }
+  })
+})
+
 describe('what is let go', () => {
   /** Whether the chunks can be collected while the protocol is still held. */
   async function collected(protocol: Protocol, chunks: readonly WeakRef<Uint8Array>[]): Promise<boolean> {
@@ -689,6 +734,23 @@ describe('extensions', () => {
     }
     const protocol = new Protocol({ role: 'client', extensions: [marker([], 'x'), picky] })
     expect(() => [...protocol.receiveData(bytesOf('82 01 01'))]).toThrow('a negotiated extension refuses')
+  })
+
+  test('P11 parts that an extension made tell whether their frame ended', () => {
+    for (const [first, data] of [
+      ['21', (bytes: string) => String.fromCharCode(...bytesOf(bytes))],
+      ['22', bytesOf],
+    ] as const) {
+      const protocol = new Protocol({ role: 'client', extensions: [marker([], 'x')] })
+      const parts = ['03 6162', '63', '80 01 64'].flatMap((more, i) => [
+        ...protocol.receiveData(bytesOf(i === 0 ? `${first} ${more}` : more)),
+      ])
+      expect(parts).toMatchObject([
+        { data: data('6263'), frameFinished: false, messageFinished: false },
+        { data: data('64'), frameFinished: true, messageFinished: false },
+        { data: data('6578'), frameFinished: true, messageFinished: true },
+      ])
+    }
   })
 
   test('P11 a violation that a hook returns fails the connection', () => {
