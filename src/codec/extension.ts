@@ -38,6 +38,12 @@ export interface Extension {
   readonly name: string
   /** Reserved bits that it claims, as `Rsv` masks: extensions with one in common are not agreed on. @default 0 */
   readonly rsv?: number
+  /**
+   * What an outbound message becomes depends on the message and this text alone, so that connections whose extensions
+   * have the same texts send the same bytes. Left out when it depends on the connection, or on earlier messages.
+   * Looked at once, after `start`.
+   */
+  readonly outboundKey?: string | undefined
   /** Whether it was negotiated; a disabled extension is never called after the handshake. */
   readonly enabled: boolean
 

@@ -73,6 +73,13 @@ export class PerMessageDeflate implements Extension {
     requireSynchronousZlib()
   }
 
+  get outboundKey(): string | undefined {
+    if (this.#keepCompressor) return undefined
+    const { level, memLevel, threshold } = this.#options
+    const bits = this.#compressors === undefined ? 0 : this.#agreed?.serverMaxWindowBits
+    return `${this.name} ${bits} ${level} ${memLevel} ${threshold}`
+  }
+
   get enabled(): boolean {
     return this.#agreed !== undefined
   }

@@ -6,13 +6,15 @@
  * input is dropped, and `ProtocolError.eventHint` is the Close that tells the peer why.
  */
 import { Buffer, isUtf8 } from 'node:buffer'
-import { CloseCode, isWireCloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD } from './close-code.ts'
+import { assertLimit, assertReceived, assertRole } from './argument.ts'
+import { CloseCode, isWireCloseCode, MAX_CONTROL_PAYLOAD } from './close-code.ts'
+import { assertCloseReason } from './close-reason.ts'
 import { ConnectionState, type FramingState, TRANSITIONS, type Trigger } from './connection-state.ts'
 import { LocalProtocolError, type ProtocolError, violation } from './errors.ts'
 import type { CloseConnection, Message, OutgoingProtocolEvent, ProtocolEvent, Role } from './event.ts'
-import type { Extension } from './extension.ts'
+import type { Extension, OutboundFragment } from './extension.ts'
 import { FrameDecoder } from './frame-decoder.ts'
-import { FrameEncoder } from './frame-encoder.ts'
+import { encodeFrame, FrameEncoder } from './frame-encoder.ts'
 import { MessageReader } from './message-reader.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { decodeUtf8 } from './utf8.ts'
@@ -32,10 +34,20 @@ export interface ProtocolOptions {
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
+/** The checks of `Protocol`, for who makes one later. */
+export function checkProtocolOptions(options: ProtocolOptions): void {
+  const { role, maxMessageSize = 0, maxFragments = 1 } = options
+  assertRole(role)
+  assertLimit('maxMessageSize', maxMessageSize, 0)
+  assertLimit('maxFragments', maxFragments)
+}
+
 /** One connection after its opening handshake (RFC 6455 §5 to §7), on either side. */
 export class Protocol implements Iterable<ProtocolEvent> {
   readonly role: Role
   readonly extensions: readonly Extension[]
+  /** Connections with the same one send the same bytes for a message; without one, they encode for themselves. */
+  readonly outboundKey: string | undefined
   /** What is waiting to be written. The connection takes batches from here; `send` takes everything at once. */
   readonly output: FrameEncoder
   readonly #decoder: FrameDecoder
@@ -52,7 +64,12 @@ export class Protocol implements Iterable<ProtocolEvent> {
   #end: CloseConnection | ProtocolError | null = null
   #transportEnded = false
 
+  /**
+   * @throws {TypeError} for a role that is none
+   * @throws {RangeError} for a limit that is neither a positive integer nor `Infinity`; a size may be 0
+   */
   constructor(options: ProtocolOptions) {
+    checkProtocolOptions(options)
     this.role = options.role
     this.extensions = (options.extensions ?? []).filter((extension) => extension.enabled)
     const { maxMessageSize = 1_048_576, maxFragments = 131_072 } = options
@@ -60,6 +77,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
     this.#reader = new MessageReader(this.#decoder, this.extensions, maxMessageSize, maxFragments)
     this.output = new FrameEncoder(this.role)
     for (const extension of this.extensions) extension.start(this.role, maxMessageSize)
+    this.outboundKey = this.#commonKey()
     if (options.trailingData !== undefined) this.receiveData(options.trailingData)
   }
 
@@ -100,10 +118,15 @@ export class Protocol implements Iterable<ProtocolEvent> {
    * has ended. Bytes that come after the end, a Close or a failure are dropped.
    *
    * @returns the events, parsed as they are asked for
+   * @throws {TypeError} for anything else
    */
   receiveData(data: Uint8Array | null): this {
-    if (data === null) this.#transportEnded = true
-    else if (this.#reading && this.#end === null && data.length > 0) this.#decoder.push(data)
+    if (data === null) {
+      this.#transportEnded = true
+      return this
+    }
+    assertReceived(data)
+    if (this.#reading && this.#end === null && data.length > 0) this.#decoder.push(data)
     return this
   }
 
@@ -195,14 +218,26 @@ export class Protocol implements Iterable<ProtocolEvent> {
     else this.#transform(opcode, bytes, messageFinished, compress)
   }
 
-  /** Queues a whole message that was encoded once for many connections; a server's, since a client masks each frame. */
+  /** A whole message as connections with this `outboundKey` send it. Only where there is one. */
+  encodeMessage(data: string | Uint8Array, compress?: boolean): Uint8Array {
+    this.#assertBetweenMessages()
+    const opcode = typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY
+    if (this.extensions.length === 0) return encodeFrame(opcode, data, true, 0)
+    const { payload, rsv } = this.#outbound(opcode, typeof data === 'string' ? Buffer.from(data) : data, true, compress)
+    return encodeFrame(opcode, payload, true, rsv)
+  }
+
+  /** Queues what `encodeMessage` made, here or on another connection; a server's, since a client masks each frame. */
   sendEncoded(frame: Uint8Array): void {
     if (this.role === 'client') throw new LocalProtocolError('Cannot send a frame without a mask', 'RFC 6455 §5.1')
     this.#step('sendMessage')
-    if (this.#sending !== Opcode.CONTINUATION) {
-      throw new LocalProtocolError('Cannot send a message inside another one', 'RFC 6455 §5.4')
-    }
+    this.#assertBetweenMessages()
     this.output.encoded(frame)
+  }
+
+  #assertBetweenMessages(): void {
+    if (this.#sending === Opcode.CONTINUATION) return
+    throw new LocalProtocolError('Cannot send a message inside another one', 'RFC 6455 §5.4')
   }
 
   sendPing(payload: Uint8Array): void {
@@ -338,16 +373,28 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return Opcode.CONTINUATION
   }
 
-  /** Runs a fragment through the extensions, in reverse order, and encodes what comes out. */
+  /** Runs a fragment through the extensions and encodes what comes out. */
   #transform(opcode: number, payload: Uint8Array, fin: boolean, compress: boolean | undefined): void {
-    let bytes = payload
+    const fragment = this.#outbound(opcode, payload, fin, compress)
+    this.output.bytes(opcode, fragment.payload, fin, fragment.rsv)
+  }
+
+  /** What the extensions make of a fragment, in reverse order. */
+  #outbound(opcode: number, payload: Uint8Array, fin: boolean, compress: boolean | undefined): OutboundFragment {
     let rsv = 0
     for (let index = this.extensions.length - 1; index >= 0; index--) {
-      const fragment = (this.extensions[index] as Extension).outbound(opcode, bytes, fin, compress)
-      bytes = fragment.payload
+      const fragment = (this.extensions[index] as Extension).outbound(opcode, payload, fin, compress)
+      payload = fragment.payload
       rsv |= fragment.rsv
     }
-    this.output.bytes(opcode, bytes, fin, rsv)
+    return { payload, rsv }
+  }
+
+  /** §5.3: a client masks each frame with a key of its own. */
+  #commonKey(): string | undefined {
+    if (this.role === 'client') return undefined
+    const keys = this.extensions.map((extension) => extension.outboundKey)
+    return keys.includes(undefined) ? undefined : keys.join(', ')
   }
 }
 
@@ -367,13 +414,12 @@ function assertControlPayload(payload: Uint8Array): void {
 /**
  * The payload of a Close (§5.5.1).
  *
+ * @throws {TypeError} for a reason that is not a string
  * @throws {RangeError} for a code that may not stand on the wire, or a reason of more than 123 bytes
  */
-export function closePayload(code: number, reason: string): Uint8Array {
+function closePayload(code: number, reason: string): Uint8Array {
+  assertCloseReason(reason)
   const text = Buffer.from(reason)
-  if (text.length > MAX_CLOSE_REASON) {
-    throw new RangeError(`Cannot send a close reason of ${text.length} bytes: the limit is ${MAX_CLOSE_REASON}`)
-  }
   if (code === CloseCode.NO_STATUS_RCVD) {
     if (text.length > 0) throw new RangeError('Cannot send a close reason without a code')
     return NO_BYTES

@@ -9,8 +9,6 @@ import { assertClose, fitReason } from '../codec/close-reason.ts'
 import { ConnectionState } from '../codec/connection-state.ts'
 import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
 import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
-import { encodeFrame } from '../codec/frame-encoder.ts'
-import { Opcode } from '../codec/opcode.ts'
 import type { Protocol } from '../codec/protocol.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
@@ -337,9 +335,9 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   #queueShared(message: SharedMessage): void {
+    const frame = message.frame(this.#protocol)
     const { data, compress } = message
-    if (this.#protocol.role === 'server') this.#protocol.sendEncoded(message.frame(unmaskedFrame))
-    // A client masks each frame with a key of its own (RFC 6455 §5.3).
+    if (frame !== undefined) this.#protocol.sendEncoded(frame)
     else if (typeof data === 'string') this.#protocol.sendText(data, true, compress)
     else this.#protocol.sendBytes(data, true, compress)
   }
@@ -466,9 +464,4 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       this.#drop('')
     }, this.#options.closeTimeout)
   }
-}
-
-/** A message as a server sends it (§5.1, §5.2). */
-function unmaskedFrame(data: string | Uint8Array): Uint8Array {
-  return encodeFrame(typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY, data, true, 0)
 }

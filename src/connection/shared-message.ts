@@ -14,12 +14,22 @@ export interface SharedSender {
   sendShared(message: SharedMessage): boolean
 }
 
+/** What encodes a message for a connection. Passed in, because publishing must be possible where our codec is not. */
+export interface MessageEncoder {
+  /** Connections with the same one send the same bytes for a message; without one, each encodes for itself. */
+  readonly outboundKey: string | undefined
+  encodeMessage(data: string | Uint8Array, compress: boolean | undefined): Uint8Array
+}
+
 /** A text or binary message that is sent, unchanged, on many connections. */
 export class SharedMessage {
   readonly data: string | Uint8Array
   /** Whether members may compress it, as in `SendMessageOptions`. */
   readonly compress: boolean | undefined
+  /** The last key that was asked for, and its frame: mostly all members have the same. */
+  #key: string | undefined
   #frame: Uint8Array | undefined
+  readonly #frames: Map<string, Uint8Array> = new Map()
 
   constructor(data: string | Uint8Array, compress?: boolean) {
     this.data = data
@@ -27,13 +37,26 @@ export class SharedMessage {
   }
 
   /**
-   * The complete frame, made by `encode` for the first connection that asks. It is the same array for every connection
-   * and must never be written into.
+   * The complete frame, made by the first connection of its kind that asks. It is the same array for all of them and
+   * must never be written into.
    *
-   * The encoder is passed in because publishing must be possible where its modules are not (Cloudflare Workers).
+   * @returns `undefined` when this connection must encode for itself
    */
-  frame(encode: (data: string | Uint8Array) => Uint8Array): Uint8Array {
-    this.#frame ??= encode(this.data)
+  frame(encoder: MessageEncoder): Uint8Array | undefined {
+    const key = encoder.outboundKey
+    if (key !== this.#key) {
+      this.#key = key
+      this.#frame = key === undefined ? undefined : this.#frameFor(key, encoder)
+    }
     return this.#frame
+  }
+
+  #frameFor(key: string, encoder: MessageEncoder): Uint8Array {
+    let frame = this.#frames.get(key)
+    if (frame === undefined) {
+      frame = encoder.encodeMessage(this.data, this.compress)
+      this.#frames.set(key, frame)
+    }
+    return frame
   }
 }

@@ -1,11 +1,11 @@
 /** Topics over real sockets: our server, clients of `ws`. */
 import { describe, expect, test } from 'bun:test'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { Hono } from 'hono'
-import { WebSocket } from '../../node_modules/ws/wrapper.mjs'
+import { type ClientOptions, WebSocket } from '../../node_modules/ws/wrapper.mjs'
+import { Protocol } from '../../src/codec/protocol.ts'
 import type { Connection } from '../../src/connection/connection.ts'
-import { SharedMessage } from '../../src/connection/shared-message.ts'
 import { type Server, serve } from '../../src/runtime/server.ts'
 import type { SockOptions } from '../../src/sock/route-options.ts'
 import { Sock } from '../../src/sock/sock.ts'
@@ -53,19 +53,24 @@ async function openHall(options: SockOptions = {}): Promise<Hall> {
   return { server, topics, inside, until }
 }
 
-async function enter(hall: Hall, topic: string): Promise<WebSocket> {
+async function enter(hall: Hall, topic: string, options: ClientOptions = {}): Promise<WebSocket> {
   const { port } = hall.server.address as AddressInfo
-  const client = new WebSocket(`ws://127.0.0.1:${port}/${topic}`)
+  const client = new WebSocket(`ws://127.0.0.1:${port}/${topic}`, options)
   await once(client, 'open')
   return client
 }
 
 /** Enters `count` clients and waits until the server has them in its topic. */
-async function enterAll(hall: Hall, topic: string, count: number): Promise<WebSocket[]> {
+async function enterAll(hall: Hall, topic: string, count: number, options?: ClientOptions): Promise<WebSocket[]> {
   const size = hall.topics.topic(topic).size + count
-  const clients = await Promise.all(Array.from({ length: count }, () => enter(hall, topic)))
+  const clients = await Promise.all(Array.from({ length: count }, () => enter(hall, topic, options)))
   await hall.until(() => hall.topics.topic(topic).size === size)
   return clients
+}
+
+/** Bytes that the client's socket has read. */
+function bytesRead(client: WebSocket): number {
+  return (client as unknown as { _socket: Socket })._socket.bytesRead
 }
 
 /** The next `count` messages of a client, as text. */
@@ -81,20 +86,18 @@ function messages(client: WebSocket, count: number): Promise<string[]> {
   })
 }
 
-/** Runs `work` and counts how often a published message was encoded meanwhile. */
+/** Runs `work` and counts how often a published message was encoded for several members meanwhile. */
 async function countEncodings(work: () => Promise<void>): Promise<number> {
-  const original = SharedMessage.prototype.frame
+  const original = Protocol.prototype.encodeMessage
   let encodings = 0
-  SharedMessage.prototype.frame = function (encode) {
-    return original.call(this, (data) => {
-      encodings++
-      return encode(data)
-    })
+  Protocol.prototype.encodeMessage = function (data, compress) {
+    encodings++
+    return original.call(this, data, compress)
   }
   try {
     await work()
   } finally {
-    SharedMessage.prototype.frame = original
+    Protocol.prototype.encodeMessage = original
   }
   return encodings
 }
@@ -121,6 +124,38 @@ describe('broadcast over sockets', () => {
     expect(hall.topics.topic('b').publish('to b').sent).toBe(2)
     expect(await strangerHeard).toEqual(['to b'])
     for (const client of [...members, stranger]) client.terminate()
+  })
+
+  test('S13 a published message is compressed once for all members with the same parameters, and by each that takes over', async () => {
+    const hall = await openHall({ permessageDeflate: { serverNoContextTakeover: false } })
+    await using _server = hall.server
+    const plain = await enterAll(hall, 'a', 3, { perMessageDeflate: false })
+    const alike = await enterAll(hall, 'a', 4, { perMessageDeflate: { serverNoContextTakeover: true } })
+    const narrow = await enterAll(hall, 'a', 2, {
+      perMessageDeflate: { serverNoContextTakeover: true, serverMaxWindowBits: 10 },
+    })
+    const takeover = await enterAll(hall, 'a', 2, { perMessageDeflate: true })
+    const members = [plain, alike, narrow, takeover]
+    const compressible = JSON.stringify(Array.from({ length: 400 }, (_, i) => ({ row: i % 7, text: 'on and on' })))
+    const sent = [compressible, 'short', compressible, `not this one: ${compressible}`]
+    const heard = members.map((group) => group.map((client) => messages(client, sent.length)))
+    const before = members.map((group) => group.map(bytesRead))
+    const topic = hall.topics.topic('a')
+    const encodings = await countEncodings(async () => {
+      for (const [i, text] of sent.entries()) {
+        expect(topic.publish(text, i === 3 ? { compress: false } : {})).toEqual({ sent: 11, dropped: 0, closed: 0 })
+      }
+      for (const got of await Promise.all(heard.flat())) expect(got).toEqual(sent)
+    })
+    // Plain, 15 bits and 10 bits; those that take their context over encode for themselves.
+    expect(encodings).toBe(3 * sent.length)
+    const read = members.map((group, g) => group.map((client, i) => bytesRead(client) - (before[g]?.[i] ?? 0)))
+    for (const bytes of read[0] ?? []) expect(bytes).toBeGreaterThan(3 * compressible.length)
+    for (const bytes of read.slice(1).flat()) {
+      expect(bytes).toBeGreaterThan(compressible.length)
+      expect(bytes).toBeLessThan(1.2 * compressible.length)
+    }
+    for (const client of members.flat()) client.terminate()
   })
 
   test('R11 1,000 connections that join and leave, in every way, leave nothing behind', async () => {

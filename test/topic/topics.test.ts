@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { CloseInfo } from '../../src/codec/errors.ts'
-import { encodeFrame } from '../../src/codec/frame-encoder.ts'
-import { Opcode } from '../../src/codec/opcode.ts'
+import { Protocol } from '../../src/codec/protocol.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import type { SharedMessage } from '../../src/connection/shared-message.ts'
 import type { Broker } from '../../src/topic/broker.ts'
@@ -11,8 +10,7 @@ import { Topics } from '../../src/topic/topics.ts'
 
 const INFO: CloseInfo = { code: 1000, reason: '', wasClean: true, initiator: 'remote' }
 
-const unmaskedFrame = (data: string | Uint8Array): Uint8Array =>
-  encodeFrame(typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY, data, true, 0)
+const ENCODER = new Protocol({ role: 'server' })
 
 /** A connection as a topic sees it. */
 class Peer implements TopicConnection {
@@ -52,7 +50,7 @@ class Peer implements TopicConnection {
     if (this.policy === 'close') this.end(INFO)
     if (this.policy !== 'take') return false
     this.got.push(message.data)
-    this.frames.push(message.frame(unmaskedFrame))
+    this.frames.push(message.frame(ENCODER) as Uint8Array)
     return true
   }
 }
