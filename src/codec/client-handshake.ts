@@ -1,6 +1,7 @@
 /** The client's side of the opening handshake (RFC 6455 §4.1): request out, 101 or refusal in. */
 import { randomBytes } from 'node:crypto'
 import { acceptKey } from './accept-key.ts'
+import { assertLimit, assertReceived } from './argument.ts'
 import { ConnectionState } from './connection-state.ts'
 import { HandshakeError, LocalProtocolError } from './errors.ts'
 import type { HandshakeEvent, OutgoingEvent } from './event.ts'
@@ -16,14 +17,7 @@ import {
   isToken,
   parseExtensions,
 } from './header.ts'
-import {
-  assertMaxSize,
-  DEFAULT_MAX_HEAD_SIZE,
-  formatHead,
-  HeadReader,
-  parseResponseHead,
-  type ResponseHead,
-} from './http-head.ts'
+import { DEFAULT_MAX_HEAD_SIZE, formatHead, HeadReader, parseResponseHead, type ResponseHead } from './http-head.ts'
 import { RefusalBodyReader } from './refusal-body.ts'
 
 /** Limits of a `ClientHandshake`. */
@@ -62,7 +56,7 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
   /** @throws {RangeError} for a limit that is neither a positive integer nor `Infinity` */
   constructor(options: ClientHandshakeOptions = {}) {
     this.#maxHeadSize = options.maxHeadSize ?? DEFAULT_MAX_HEAD_SIZE
-    assertMaxSize('maxHeadSize', this.#maxHeadSize)
+    assertLimit('maxHeadSize', this.#maxHeadSize)
     this.#head = new HeadReader('response', this.#maxHeadSize)
   }
 
@@ -132,6 +126,7 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
    * @throws {LocalProtocolError} when the handshake is over: the bytes are frames
    */
   receiveData(data: Uint8Array | null): this {
+    if (data !== null) assertReceived(data)
     if (this.#state === ConnectionState.OPEN) throw new LocalProtocolError('The handshake is over', 'RFC 6455 §4.1')
     if (this.#state === ConnectionState.CLOSED || this.#failed) return this
     try {
@@ -203,7 +198,8 @@ export class ClientHandshake implements Iterable<HandshakeEvent> {
     const fail = (message: string): never => {
       throw new HandshakeError(`${message} (RFC 6455 §4.1)`, { status, headers })
     }
-    if (head.httpVersion === '1.0') fail('Server switched protocols in HTTP/1.0')
+    // RFC 9110 §7.8: HTTP/1.0 has no Upgrade, and no version but 1.x has this form of head.
+    if (!/^1\.[1-9]$/.test(head.httpVersion)) fail(`Server switched protocols in HTTP/${head.httpVersion}`)
     if (!hasToken(headers, 'connection', 'upgrade')) fail("Server's 'Connection' does not contain 'Upgrade'")
     const upgrades = headerValues(headers, 'upgrade')
     if (upgrades.length !== 1 || upgrades[0]?.toLowerCase() !== 'websocket') {
@@ -246,13 +242,14 @@ const ANSWERED: ReadonlySet<string> = new Set([
 
 /** §3: the resource name, or an absolute URI for a proxy (§4.1 point 2). A fragment never is part of it. */
 function assertTarget(target: string): void {
-  if (!/^(?:\/|https?:\/\/)[\x21\x22\x24-\x7e]*$/i.test(target)) {
+  if (typeof target !== 'string' || !/^(?:\/|https?:\/\/)[\x21\x22\x24-\x7e]*$/i.test(target)) {
     throw new TypeError(`target ${JSON.stringify(target)} must begin with '/' and be ASCII without spaces or '#'`)
   }
 }
 
 /** §4.1 point 10: tokens, all different. */
 function assertSubprotocols(subprotocols: readonly string[]): void {
+  if (!Array.isArray(subprotocols)) throw new TypeError('subprotocols must be a list of names')
   for (const subprotocol of subprotocols) {
     if (!isToken(subprotocol)) throw new TypeError(`Subprotocol ${JSON.stringify(subprotocol)} is not a token`)
   }
@@ -266,6 +263,7 @@ function assertExtension(extension: Extension | string): Extension {
 
 /** The host as `Host` carries it: labels that are not ASCII in their IDNA form (RFC 5891). */
 function asciiHost(host: string): string {
+  if (typeof host !== 'string') throw new TypeError(`host must be a string, not ${typeof host}`)
   const [, name = '', port = ''] = /^([^/?#@\\:\s]*)(:\d*)?$/.exec(host) ?? []
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
   const ascii = /^[\x00-\x7f]*$/.test(host) ? host : `${idna(name)}${port}`

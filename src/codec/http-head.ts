@@ -140,13 +140,6 @@ export function latin1Bytes(text: string): Uint8Array {
   return Buffer.from(text, 'latin1')
 }
 
-/** @throws {RangeError} naming the option */
-export function assertMaxSize(option: string, bytes: number): void {
-  if (bytes !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(bytes) && bytes > 0)) {
-    throw new RangeError(`${option} must be a positive integer or Infinity, not ${bytes}`)
-  }
-}
-
 function parseFields(lines: readonly string[], kind: HeadKind): HeaderList {
   const headers: [string, string][] = []
   const status = kind === 'request' ? 400 : 0

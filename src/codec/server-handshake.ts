@@ -5,6 +5,7 @@
  * the same from bytes.
  */
 import { acceptHeaders } from './accept-headers.ts'
+import { assertLimit, assertReceived } from './argument.ts'
 import { ConnectionState } from './connection-state.ts'
 import { HandshakeError, LocalProtocolError } from './errors.ts'
 import type { HandshakeEvent, OutgoingEvent } from './event.ts'
@@ -13,14 +14,7 @@ import { serverExtensionsHandshake } from './extension-negotiation.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import { HANDSHAKE_TRANSITIONS, type HandshakeState, type HandshakeTrigger } from './handshake-state.ts'
 import { assertExtraHeaders, assertHeader, formatExtension, type HeaderList } from './header.ts'
-import {
-  assertMaxSize,
-  DEFAULT_MAX_HEAD_SIZE,
-  formatHead,
-  formatStatusLine,
-  HeadReader,
-  parseRequestHead,
-} from './http-head.ts'
+import { DEFAULT_MAX_HEAD_SIZE, formatHead, formatStatusLine, HeadReader, parseRequestHead } from './http-head.ts'
 import { RefusalBodyWriter } from './refusal-body.ts'
 import { checkUpgradeRequest, type ParsedRequest, type UpgradeRequest } from './upgrade-request.ts'
 
@@ -62,8 +56,8 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
   constructor(options: ServerHandshakeOptions = {}) {
     const maxHeadSize = options.maxHeadSize ?? DEFAULT_MAX_HEAD_SIZE
     this.#maxTrailingData = options.maxTrailingData ?? 65_536
-    assertMaxSize('maxHeadSize', maxHeadSize)
-    assertMaxSize('maxTrailingData', this.#maxTrailingData)
+    assertLimit('maxHeadSize', maxHeadSize)
+    assertLimit('maxTrailingData', this.#maxTrailingData)
     this.#head = new HeadReader('request', maxHeadSize)
   }
 
@@ -93,6 +87,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
    * @throws {LocalProtocolError} when the handshake is over: the bytes are frames
    */
   receiveData(data: Uint8Array | null): this {
+    if (data !== null) assertReceived(data)
     if (this.#state === ConnectionState.OPEN) throw new LocalProtocolError('The handshake is over', 'RFC 6455 §4.2')
     if (this.#state === ConnectionState.CONNECTING && !this.#failed) {
       this.#orFail(() => this.#read(data))

@@ -9,7 +9,7 @@ import { ConnectionState } from './connection-state.ts'
 import { LocalProtocolError } from './errors.ts'
 import type { Event, OutgoingEvent, OutgoingProtocolEvent, Role } from './event.ts'
 import type { HeaderList } from './header.ts'
-import { Protocol } from './protocol.ts'
+import { checkProtocolOptions, Protocol } from './protocol.ts'
 import { ServerHandshake, type ServerHandshakeOptions } from './server-handshake.ts'
 
 /** Limits of a `WSConnection`; each as in the part that it limits. */
@@ -27,8 +27,12 @@ export class WSConnection implements Iterable<Event> {
   readonly #options: WSConnectionOptions
   #connection: Protocol | null = null
 
-  /** @throws {RangeError} for a limit that is neither a positive integer nor `Infinity` */
+  /**
+   * @throws {TypeError} for a role that is none
+   * @throws {RangeError} for a limit that is neither a positive integer nor `Infinity`; `maxMessageSize` may be 0
+   */
   constructor(role: Role, options: WSConnectionOptions = {}) {
+    checkProtocolOptions({ role, maxMessageSize: options.maxMessageSize, maxFragments: options.maxFragments })
     this.role = role
     this.#options = options
     this.handshake = role === 'client' ? new ClientHandshake(options) : new ServerHandshake(options)

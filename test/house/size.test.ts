@@ -8,12 +8,12 @@ import { ROOT } from '../subject/runtime.ts'
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
   '.': 21_800,
-  './server': 26_500,
-  './client': 24_900,
+  './server': 27_500,
+  './client': 25_900,
   './client browser': 10_450,
   './client workerd': 10_450,
-  './testing': 21_150,
-  './codec': 17_200,
+  './testing': 22_300,
+  './codec': 18_100,
 }
 
 /** Source of every export, by its name and condition. */
