@@ -53,7 +53,7 @@ export interface Extension {
   accept(offer: ExtensionParameters): ExtensionParameters | null
   /** Client: take the server's answer. Returns `false` when it does not fit the offer: the handshake fails. */
   finalize(answer: ExtensionParameters): boolean
-  /** The handshake is over. `maxMessageSize` bounds, in bytes, what a message may become. */
+  /** The handshake is over, or the limit changes. `maxMessageSize` bounds, in bytes, what a message may become. */
   start(role: Role, maxMessageSize: number): void
 
   /** Which of the frame's reserved bits this extension owns, or the violation that the header commits. */

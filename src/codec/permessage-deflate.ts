@@ -105,7 +105,6 @@ export class PerMessageDeflate implements Extension {
     return true
   }
 
-  /** May be called again between messages, to change the limit. */
   start(role: Role, maxMessageSize: number): void {
     this.#maxMessageSize = maxMessageSize
     const agreed = this.#agreed

@@ -263,9 +263,10 @@ export class Protocol implements Iterable<ProtocolEvent> {
     this.output.bytes(Opcode.CLOSE, payload, true, 0)
   }
 
-  /** Lifts or restores the limit on the size of messages, from the next frame on. */
+  /** Lifts or restores the limit on the size of messages, from the next frame on, in extensions as well. */
   set maxMessageSize(bytes: number) {
     this.#reader.maxMessageSize = bytes
+    for (const extension of this.extensions) extension.start(this.role, bytes)
   }
 
   get maxMessageSize(): number {

@@ -503,6 +503,21 @@ describe('limits', () => {
     expect(receive(server, send(peer, [text(101)]))).toBe('MESSAGE_TOO_BIG')
   })
 
+  test('R15 a limit that the protocol changes holds for what is inflated as well', () => {
+    const [server, client] = [
+      new Protocol({ role: 'server', extensions: [opened('server')], maxMessageSize: 100 }),
+      new Protocol({ role: 'client', extensions: [opened('client')] }),
+    ]
+    const say = (size: number): number[] => {
+      const wire = client.send({ type: 'BytesMessage', data: text(size), compress: true })
+      return [...server.receiveData(Uint8Array.from(wire))].map((event) => ('data' in event ? event.data.length : 0))
+    }
+    server.maxMessageSize = 1_000
+    expect(say(1_000)).toEqual([1_000])
+    server.maxMessageSize = 100
+    expect(() => say(101)).toThrow('maxMessageSize')
+  })
+
   test('R15 Infinity is no limit', () => {
     const server = opened('server', NO_TAKEOVER, '', Number.POSITIVE_INFINITY)
     expect(receive(server, [compressed(bomb(1 << 20, 20))])).toHaveLength(20 << 20)
