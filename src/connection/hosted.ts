@@ -12,12 +12,12 @@ import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import { ReadyState, type Sendable, type SendableParts, type SendMessageOptions } from './connection.ts'
 import { HostedOutbox } from './hosted-outbox.ts'
-import type { HostedSocket } from './hosted-socket.ts'
-import { Keepalive } from './keepalive.ts'
+import type { HostedSocket, HostedSocketEvents } from './hosted-socket.ts'
+import { Keepalive, type KeepaliveTarget } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { quietRejection } from './rejection.ts'
 import { asPingPayload } from './sendable.ts'
-import { Sender } from './sender.ts'
+import { Sender, type SendGate } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
 
 /** What a hosted connection is made of. */
@@ -44,42 +44,73 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   /** Until when the host may take to tell the end. */
   #deadline: TimerHandle
 
+  /** What the parts of a connection ask of it, and what its socket tells: one object, and no closure for each. */
+  static readonly #Inside = class implements KeepaliveTarget, SendGate, HostedSocketEvents {
+    readonly readingPaused = false
+    readonly #connection: HostedConnection
+
+    constructor(connection: HostedConnection) {
+      this.#connection = connection
+    }
+
+    get connected(): boolean {
+      return this.#connection.connected
+    }
+
+    sendPing(payload: Uint8Array): void {
+      this.#connection.#sendPing(payload)
+    }
+
+    readAhead(): void {}
+
+    onDead(): void {
+      this.#connection.#drop('Ping timeout')
+    }
+
+    onExpired(code: number, reason: string): void {
+      this.#connection.#startClosing(code, reason)
+    }
+
+    sendError(): ConnectionClosed {
+      return this.#connection.#sendError()
+    }
+
+    fail(code: number, reason: string): void {
+      this.#connection.#fail(code, reason)
+    }
+
+    queueShared({ data, compress }: SharedMessage): void {
+      this.#connection.#outbox.sendMessage(data, compress)
+    }
+
+    onMessage(data: string | Uint8Array): void {
+      this.#connection.#onMessage(data)
+    }
+
+    onPing(payload: Uint8Array): void {
+      this.#connection.#onControl(this.#connection.#options.onPing, payload)
+    }
+
+    onPong(payload: Uint8Array): void {
+      this.#connection.#keepalive.onPong(payload)
+      this.#connection.#onControl(this.#connection.#options.onPong, payload)
+    }
+
+    onClose(code: number, reason: string, wasClean: boolean): void {
+      this.#connection.#onClose(code, reason, wasClean)
+    }
+  }
+
   constructor(init: HostedConnectionInit) {
     super(init, init.clock)
     const { socket, clock, options, capabilities } = init
     this.#socket = socket
     this.#options = options
     this.#outbox = new HostedOutbox(socket, options)
-    this.#keepalive = new Keepalive(
-      clock,
-      {
-        readingPaused: false,
-        sendPing: (payload) => this.#sendPing(payload),
-        readAhead: () => undefined,
-        onDead: () => this.#drop('Ping timeout'),
-        onExpired: (code, reason) => this.#startClosing(code, reason),
-      },
-      options,
-      capabilities.ping,
-    )
-    const connection = this
-    this.#sender = new Sender(this.#outbox, this.#outbox, this.#keepalive, options, {
-      get connected() {
-        return connection.connected
-      },
-      sendError: () => this.#sendError(),
-      fail: (code, reason) => this.#fail(code, reason),
-      queueShared: ({ data, compress }) => this.#outbox.sendMessage(data, compress),
-    })
-    socket.attach({
-      onMessage: (data) => this.#onMessage(data),
-      onPing: (payload) => this.#onControl(options.onPing, payload),
-      onPong: (payload) => {
-        this.#keepalive.onPong(payload)
-        this.#onControl(options.onPong, payload)
-      },
-      onClose: (code, reason, wasClean) => this.#onClose(code, reason, wasClean),
-    })
+    const inside = new HostedConnection.#Inside(this)
+    this.#keepalive = new Keepalive(clock, inside, options, capabilities.ping)
+    this.#sender = new Sender(this.#outbox, this.#outbox, this.#keepalive, options, inside)
+    socket.attach(inside)
   }
 
   get remoteAddress(): string | undefined {
