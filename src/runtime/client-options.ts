@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { type HeaderList, isToken } from '../codec/header.ts'
 import {
+  CONNECTION_OPTIONS,
   type ConnectionOptions,
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
@@ -55,13 +56,13 @@ export interface Dial {
  * @throws {TypeError | RangeError} naming the option
  */
 export function planDial(target: string | URL, options: ClientOptions): Dial {
+  assertKnown(options)
   const { headers, subprotocols, tls, socketPath, connectTimeout, signal, maxRedirects, ...connection } = options
   const url = parseWebSocketUrl(target)
   const list = headerList(headers)
   const timeout = checkDuration('connectTimeout', connectTimeout ?? 10_000)
   if ((url.username !== '' || url.password !== '') && !list.some(([name]) => name.toLowerCase() === 'authorization')) {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-    list.push(['Authorization', `Basic ${Buffer.from(credentials).toString('base64')}`])
+    list.push(['Authorization', `Basic ${Buffer.from(credentialsOf(url)).toString('base64')}`])
   }
   // They have been taken; `Connection.url` is for logs.
   url.username = ''
@@ -78,6 +79,35 @@ export function planDial(target: string | URL, options: ClientOptions): Dial {
     signal: abortSignal(signal),
     maxRedirects: count('maxRedirects', maxRedirects ?? 0),
     connection: resolveConnectionOptions(connection),
+  }
+}
+
+/** What `ClientOptions` adds to the options of a connection. */
+const DIAL_OPTIONS = [
+  'headers',
+  'subprotocols',
+  'tls',
+  'socketPath',
+  'connectTimeout',
+  'signal',
+  'maxRedirects',
+] as const satisfies (keyof ClientOptions)[]
+
+function assertKnown(options: ClientOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`Options of connect must be an object, not ${nameOf(options)}`)
+  }
+  const known: readonly string[] = [...DIAL_OPTIONS, ...Object.keys(CONNECTION_OPTIONS)]
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new TypeError(`Unknown option ${unknown}; known are ${known.join(', ')}`)
+}
+
+/** User and password as Basic authentication joins them (RFC 7617 §2). */
+function credentialsOf({ username, password }: URL): string {
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  } catch {
+    throw new TypeError('url: user and password must be percent-encoded UTF-8')
   }
 }
 

@@ -192,6 +192,11 @@ class Dialling {
   }
 
   #unreachable(message: string, cause?: unknown): void {
+    // A refusal whose body stalls or breaks off is one all the same, and its status says whether to come back.
+    if (this.#refusal !== undefined && !this.#settled) {
+      this.#refuse()
+      return
+    }
     const detail = cause instanceof Error ? `: ${cause.message}` : ''
     this.#fail(new HandshakeError(message + detail, { status: 0, cause }))
   }

@@ -362,6 +362,28 @@ test(`S15 ${RAW_MODE} client: a wrong answer, no answer, nobody there`, async ()
   assert.ok(nobody.cause instanceof Error)
 })
 
+test(`S15 ${RAW_MODE} client: a refusal whose body stalls or breaks off keeps its status`, async () => {
+  const answers: Record<string, Answer> = {
+    '/stalls': ({ socket }) => socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nnope'),
+    '/endless': ({ socket }) => socket.write('HTTP/1.1 401 Unauthorized\r\n\r\nwho?'),
+    '/breaks': ({ socket }) => {
+      socket.write('HTTP/1.1 410 Gone\r\nContent-Length: 10\r\n\r\nbye', () => {
+        setTimeout(() => socket.resetAndDestroy(), 20)
+      })
+    },
+  }
+  await using server = await listen((asked) => answers[asked.target]?.(asked))
+  const expected: [string, number, string][] = [
+    ['/stalls', 403, 'nope'],
+    ['/endless', 401, 'who?'],
+    ['/breaks', 410, 'bye'],
+  ]
+  for (const [path, status, body] of expected) {
+    const error = await refusal(connect(`ws://127.0.0.1:${server.port}${path}`, { connectTimeout: 300 }))
+    assert.deepEqual([error.status, Buffer.from(error.body ?? []).toString()], [status, body])
+  }
+})
+
 test(`S15 ${RAW_MODE} client: connectTimeout is for all of it, redirects included`, async () => {
   await using server = await listen(({ target, socket }) => {
     if (target === '/never') return
@@ -475,7 +497,15 @@ test(`S15 ${RAW_MODE} client: wrong options are TypeErrors and RangeErrors that 
     [good, { maxMessageSize: 0 }, RangeError, /maxMessageSize.*bytes/],
     [good, { pingInterval: '5' }, TypeError, /pingInterval/],
     [good, { permessageDeflate: { level: 10 } }, RangeError, /permessageDeflate\.level/],
-    [good, { subprotocol: 'x' }, TypeError, /subprotocol/],
+    [
+      good,
+      { subprotocol: 'x' },
+      TypeError,
+      /^Unknown option subprotocol; known are headers, .*connectTimeout.*onPong$/,
+    ],
+    [good, null as unknown as object, TypeError, /^Options of connect must be an object, not null$/],
+    [good, 5 as unknown as object, TypeError, /^Options of connect must be an object, not number$/],
+    [`ws://%zz@127.0.0.1:${server.port}`, {}, TypeError, /^url: user and password/],
   ]
   for (const [url, options, kind, pattern] of wrong) {
     await assert.rejects(connect(url, options as ClientOptions), (error: unknown) => {
