@@ -11,9 +11,14 @@ export interface ReconnectOptions extends ClientOptions, ReconnectDelays {}
  * Yields an open connection, and another one each time the loop's body has finished with the last.
  *
  *     for await (const ws of reconnect(url)) {
- *       for await (const message of ws) …
+ *       try {
+ *         for await (const message of ws) …
+ *       } catch (error) {
+ *         if (!(error instanceof ConnectionClosed)) throw error
+ *       }
  *     }
  *
+ * A connection that is lost ends the inner loop with `ConnectionClosed`; when that is caught, the next one follows.
  * Nothing is sent again on a new connection: what the peer must know, the body says anew. Leaving the loop, or aborting
  * `signal`, ends it. After a connection that opened, the first wait is short again; each wait is random between 0 and
  * its bound, so that many clients do not come back at once.

@@ -127,7 +127,8 @@ function opened(socket: HostWebSocket, limit: number, signal: AbortSignal | unde
 export interface ReconnectOptions extends ClientOptions, ReconnectDelays {}
 
 /**
- * Yields an open connection, and another one each time the loop's body has finished with the last.
+ * Yields an open connection, and another one each time the loop's body has finished with the last. A body that catches
+ * `ConnectionClosed` survives a connection that is lost. Nothing is sent again on a new one.
  *
  * @throws {HandshakeError} after `maxAttempts`
  */
