@@ -12,7 +12,9 @@ import { bunHost, bunServer } from './bun.ts'
 import { cloudflareHost, isCloudflare } from './cloudflare.ts'
 import { denoHost, isDeno } from './deno.ts'
 import type { Host } from './host.ts'
+import { hostClock } from './host-clock.ts'
 import { reportUnsupported } from './host-limits.ts'
+import { type SharedTimer, SharedTimers } from './shared-timer.ts'
 import { type Acceptance, type Prepare, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
 /** What a Fetch server calls. */
@@ -41,29 +43,63 @@ export function noAdapter(env: unknown): string {
 }
 
 /**
+ * Called once, with the first request, when there is a host.
+ *
+ * @returns milliseconds that a handshake may take
+ */
+export type OnHost = (host: Host) => number
+
+/** Those of an application that have not been called yet. */
+const waiting = new WeakMap<Fetch, OnHost[]>()
+
+/**
  * The fetch function of an application with the upgrade as its last step. A raw server brings its own upgrader; for it,
  * and for requests that are no upgrade, nothing changes.
- *
- * @param onHost called once, with the first request, when there is a host
  */
-export function hostedFetch(fetch: Fetch, onHost: (host: Host) => void): Fetch {
-  let told = false
-  return (request, env, context) => {
+export function hostedFetch(fetch: Fetch, onHost: OnHost): Fetch {
+  const others = waiting.get(fetch)
+  if (others !== undefined) {
+    others.push(onHost)
+    return fetch
+  }
+  const untold = [onHost]
+  let limit = 0
+  let deadlines: Deadlines | undefined
+  const hosted: Fetch = (request, env, context) => {
     // Plain requests of a raw server carry what its bridge from `node:http` gives them.
     const isRaw = typeof env === 'object' && env !== null && (UPGRADER in env || 'incoming' in env)
-    if (isRaw || (told && !isUpgrade(request))) return fetch(request, env, context)
+    if (isRaw || (untold.length === 0 && !isUpgrade(request))) return fetch(request, env, context)
     const host = hostOf(env)
     if (host === undefined || handshakes.has(request)) return fetch(request, env, context)
-    if (!told) {
-      told = true
-      onHost(host)
+    if (untold.length > 0) {
+      for (const tell of untold.splice(0)) limit = Math.max(limit, tell(host))
+      deadlines = deadlinesOn(host, limit)
     }
     if (!isUpgrade(request)) return fetch(request, env, context)
-    const response = new HostedHandshake(host, request, env, context).run(fetch)
+    const response = new HostedHandshake(host, request, env, context).run(fetch, deadlines)
     // A Worker stops where it is when the client leaves; what the handshake holds is to be given back.
     waitUntil(context, response)
     return response
   }
+  waiting.set(hosted, untold)
+  return hosted
+}
+
+/** Timers of one length. */
+interface Deadlines {
+  readonly limit: number
+  set(callback: () => void): unknown
+  clear(timer: unknown): void
+}
+
+function deadlinesOn(host: Host, limit: number): Deadlines | undefined {
+  if (limit === Number.POSITIVE_INFINITY) return undefined
+  // On Cloudflare a timer belongs to the request that has set it.
+  if (host === cloudflareHost) {
+    return { limit, set: (callback) => hostClock.setTimeout(callback, limit), clear: hostClock.clearTimeout }
+  }
+  const timers = new SharedTimers(limit, hostClock.setTimeout)
+  return { limit, set: (callback) => timers.set(callback), clear: (timer) => timers.clear(timer as SharedTimer) }
 }
 
 /** Keeps a Worker for some work; no other host has or needs this. */
@@ -146,10 +182,26 @@ class HostedHandshake implements Upgrader {
     else if (this.#abort !== undefined) void this.#connection.closed.then(() => this.#abort?.abort())
   }
 
-  /** Runs the request through the application, and upgrades when a 101 for it comes out. */
-  async run(fetch: Fetch): Promise<Response> {
+  /** Runs the request through the application, and upgrades when a 101 for it comes out in time. */
+  run(fetch: Fetch, deadlines: Deadlines | undefined): Promise<Response> {
+    const answer = this.#answer(fetch)
+    if (deadlines === undefined) return answer
+    return new Promise((resolve, reject) => {
+      const timer = deadlines.set(() => {
+        this.#decide(null)
+        resolve(tooLate(deadlines.limit))
+      })
+      void answer.then(resolve, reject).then(() => deadlines.clear(timer))
+    })
+  }
+
+  async #answer(fetch: Fetch): Promise<Response> {
     try {
       const response = await fetch(this.#request, this.#env, this.#context)
+      if (this.#decided) {
+        await response.body?.cancel()
+        return response
+      }
       const isOurs = response.status === 101 && this.#acceptance !== undefined
       if (isOurs) return this.#finish(response, this.#acceptance as Acceptance)
       this.#decide(null)
@@ -194,4 +246,9 @@ class HostedHandshake implements Upgrader {
     this.#abortAtEnd()
     this.#settle?.(connection)
   }
+}
+
+function tooLate(limit: number): Response {
+  const headers = { 'Content-Type': 'text/plain; charset=UTF-8', 'Retry-After': '5' }
+  return new Response(`The handshake took longer than handshakeTimeout, ${limit} ms\n`, { status: 503, headers })
 }

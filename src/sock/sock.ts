@@ -17,6 +17,7 @@ import {
   type OptionLayer,
   type Outgoing,
   type PerConnection,
+  ROUTE_OPTIONS,
   type RouteOptions,
   type SockOptions,
 } from './route-options.ts'
@@ -82,7 +83,7 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
     if (this.#mounts.some((mount) => mount.app === host && mount.basePath === basePath)) return this
     if (!this.#mounts.some((mount) => mount.app === host)) {
       // Behind all middleware: on a host that frames for us, upgrading is the last step of an application.
-      host.fetch = hostedFetch(host.fetch as Fetch, (found) => this.#report(found)) as typeof host.fetch
+      host.fetch = hostedFetch(host.fetch as Fetch, (found) => this.#meet(found)) as typeof host.fetch
     }
     this.#mounts.push({ app: host, basePath })
     for (const route of this.#routes) register(host, basePath, route)
@@ -188,14 +189,27 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
    * For `Bun.serve`: `export default { fetch: app.fetch, websocket: sock.websocket }`. No other server needs it.
    */
   get websocket(): BunWebSocketHandler {
-    this.#report(bunHost)
+    this.#meet(bunHost)
     return bunWebSocketHandler
   }
 
-  /** Says, once each, which options of this Sock and its routes have no effect on a host. */
-  #report(host: Host): void {
-    for (const { options } of this.#given) if (typeof options !== 'function') reportUnsupported(host, options)
-    for (const group of this.#groups.values()) group.#report(host)
+  /**
+   * Says, once each, which options of this Sock and its routes have no effect on a host.
+   *
+   * @param inherited milliseconds that a handshake may take when nothing is said here
+   * @returns the longest that one of its handshakes may take; which route a request goes to, only middleware finds out
+   */
+  #meet(host: Host, inherited: number = ROUTE_OPTIONS.handshakeTimeout.default): number {
+    let [own, longest] = [inherited, inherited]
+    for (const [index, { options }] of this.#given.entries()) {
+      if (typeof options === 'function') continue
+      reportUnsupported(host, options)
+      const { handshakeTimeout = own } = options
+      if (index === 0) [own, longest] = [handshakeTimeout, handshakeTimeout]
+      longest = Math.max(longest, handshakeTimeout)
+    }
+    for (const group of this.#groups.values()) longest = Math.max(longest, group.#meet(host, own))
+    return longest
   }
 
   /**

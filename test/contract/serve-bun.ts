@@ -1,11 +1,13 @@
-/** The contract's application on `Bun.serve`. Argument: the port, 0 for any. */
+/** An application on `Bun.serve`. Arguments: the port, 0 for any; its file, that of the contract when there is none. */
 import process from 'node:process'
-import { app, sock } from './app.ts'
+import type { Sock } from 'fetch-sock'
+import type { Hono } from 'hono'
 
 process.on('unhandledRejection', (reason) => {
   console.error('UNHANDLED', reason)
   process.exit(70)
 })
+const { app, sock }: { app: Hono; sock: Sock } = await import(process.argv[3] ?? './app.ts')
 const server = Bun.serve({
   hostname: '127.0.0.1',
   port: Number(process.argv[2] ?? 0),
