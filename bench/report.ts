@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROOT } from '../test/subject/runtime.ts'
-import { codecSection, memorySection, scaleSection, startupSection } from './report/cost-sections.ts'
+import { codecSection, memorySection, scaleSection, startupSection, turnSection } from './report/cost-sections.ts'
 import {
   broadcastSection,
   deflateSection,
@@ -25,6 +25,7 @@ const SECTIONS = [
   'broadcast',
   'deflate',
   'codec',
+  'turn',
   'memory',
   'handshake',
   'http',
@@ -52,6 +53,7 @@ export async function writeReport(aside: boolean): Promise<string> {
     fairnessSection(aside),
     handshakeSection(aside),
     memorySection(aside, plots),
+    turnSection(aside),
     codecSection(aside),
     scaleSection(aside, plots),
     startupSection(aside),

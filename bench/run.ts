@@ -19,12 +19,14 @@ import { writeReport } from './report.ts'
 import { describeEnvironment, saveResult } from './results.ts'
 import { scale } from './scale.ts'
 import { startup } from './startup.ts'
+import { turn } from './turn-section.ts'
 
 const SECTIONS: Readonly<Record<string, (plan: Plan) => Promise<readonly unknown[]>>> = {
   echo,
   broadcast,
   deflate,
   codec,
+  turn,
   memory,
   handshake,
   http,

@@ -6,11 +6,33 @@ import { loadResult } from '../results.ts'
 import { type ConnectionsRow, type ParsePoint, type ParseRow, slope } from '../scale.ts'
 import type { ImportRow, SizeRow } from '../startup.ts'
 import { hasFailed } from '../subjects.ts'
+import type { TurnRow } from '../turn-section.ts'
 import { measured, type Plots } from './load-sections.ts'
 import { type Cell, count, failures, kibibytes, numberOf, page, ratio, table } from './markdown.ts'
 import { barChart, logLogChart } from './svg.ts'
 
 const MIB = 1 << 20
+
+export function turnSection(aside: boolean): string {
+  const result = loadResult<TurnRow>('turn', aside)
+  if (result === undefined) return ''
+  const columns = result.rows.flatMap(({ subject, figure }) => (hasFailed(figure) ? [] : [{ subject, figure }]))
+  const cells = (columns[0]?.figure ?? []).map(({ way, perTurn }): Cell[] => [
+    way,
+    perTurn,
+    ...columns.map(({ figure }) => {
+      const one = figure.find((other) => other.way === way && other.perTurn === perTurn)
+      return one === undefined ? '–' : count(one.nanoseconds)
+    }),
+  ])
+  return page(
+    '## The loop alone',
+    measured(result),
+    'Nanoseconds of JavaScript for a text message of 64 B, from the chunk that a socket delivers to the write of the answer, in memory and with 50 connections by turns: the least of many batches. The difference to the first two rows is what a handler with `await` costs over callbacks, and the queue, the limits and the closing handshake with it.',
+    table(['', 'messages in a chunk', ...columns.map(({ subject }) => subject)], cells),
+    failures(result.rows),
+  )
+}
 
 export function codecSection(aside: boolean): string {
   const result = loadResult<CodecRow | ZlibRow>('codec', aside)
