@@ -118,6 +118,19 @@ describe('joining', () => {
     }
   })
 
+  test('P15 connections that join text at the same time keep their own bytes', () => {
+    const text = (letter: string): string => letter.repeat(3_000)
+    // The block of a text that was joined is used for the next one.
+    const first = client(`01 7e 0bb8 "${text('x')}" 80 00`)
+    expect(first.nextEvent(false, true)).toMatchObject({ data: text('x') })
+    const open = ['a', 'b', 'c'].map((letter) => [letter, client(`01 7e 05dc "${letter.repeat(1_500)}"`)] as const)
+    for (const [, protocol] of open) expect(protocol.nextEvent(false, true)).toBeNull()
+    for (const [letter, protocol] of open) {
+      protocol.receiveData(bytesOf(`80 7e 05dc "${letter.repeat(1_500)}"`))
+      expect(protocol.nextEvent(false, true)).toMatchObject({ data: text(letter) })
+    }
+  })
+
   test('P15 a message of which parts are held is joined to its end, asked for or not', () => {
     for (const [first, data] of TYPES) {
       const protocol = client(`${first} 04 6162`)
