@@ -131,7 +131,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   get bufferedAmount(): number {
-    return this.#outbox.bufferedAmount
+    return this.#outbox.bufferedAmount + this.#sender.waiting
   }
 
   get latency(): number | undefined {

@@ -123,7 +123,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   }
 
   get bufferedAmount(): number {
-    return this.#outbox.bufferedAmount
+    return this.#outbox.bufferedAmount + this.#sender.waiting
   }
 
   get latency(): number | undefined {

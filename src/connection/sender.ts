@@ -49,6 +49,7 @@ export class Sender {
   readonly #gate: SendGate
   /** Settles when the send that has the turn, and all that wait behind it already, are done. */
   #turn: Promise<unknown> | undefined
+  #waiting = 0
   /** Gives up the wait for the next part of the message that has the turn. */
   #abandon: ((error: Error) => void) | undefined
 
@@ -70,9 +71,8 @@ export class Sender {
     const payload = asPayload(data)
     if (payload === undefined) return quietRejection(notSendable(data))
     if (this.#turn === undefined && !(payload instanceof Blob)) return this.#sendNow(payload, options)
-    return this.#takeTurn(async () =>
-      this.#sendNow(payload instanceof Blob ? new Uint8Array(await payload.arrayBuffer()) : payload, options),
-    )
+    if (this.#turn === undefined || this.#mayWait()) return this.#sendInTurn(payload, options)
+    return this.#refused()
   }
 
   trySend(data: Sendable, options?: SendMessageOptions): boolean {
@@ -90,8 +90,9 @@ export class Sender {
   sendShared(message: SharedMessage): boolean {
     if (!this.#gate.connected) return false
     if (this.#turn !== undefined) {
-      void this.send(message.data, { compress: message.compress })
-      return true
+      const isTaken = this.#mayWait()
+      if (isTaken) void this.#sendInTurn(message.data, { compress: message.compress })
+      return isTaken
     }
     if (this.#outbox.congested && !this.#mayQueue()) return false
     this.#keepalive.active = true
@@ -105,24 +106,53 @@ export class Sender {
     this.#abandon?.(error())
   }
 
+  /** Bytes of messages that wait behind another one. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   #sendNow(payload: string | Uint8Array, options: SendMessageOptions | undefined): Promise<boolean> {
     if (!this.#gate.connected) return quietRejection(this.#gate.sendError())
-    if (this.#outbox.congested && !this.#mayQueue()) {
-      return this.#gate.connected ? DROPPED : quietRejection(this.#gate.sendError())
-    }
+    if (this.#outbox.congested && !this.#mayQueue()) return this.#refused()
     this.#keepalive.active = true
     if (typeof payload === 'string') this.#sink.sendText(payload, true, options?.compress)
     else this.#sink.sendBytes(payload, true, options?.compress)
     return this.#outbox.commit()
   }
 
+  /** Sends when it is this message's turn: behind one in parts, or once the bytes of a Blob are there. */
+  #sendInTurn(payload: string | Uint8Array | Blob, options: SendMessageOptions | undefined): Promise<boolean> {
+    const size = payload instanceof Blob ? payload.size : payload.length
+    // The caller may fill its buffer anew long before the turn comes.
+    let own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload
+    this.#waiting += size
+    return this.#takeTurn(async () => {
+      try {
+        own = own instanceof Blob ? new Uint8Array(await own.arrayBuffer()) : own
+      } finally {
+        this.#waiting -= size
+      }
+      return this.#sendNow(own, options)
+    })
+  }
+
+  /** Whether one more message may wait for its turn: what waits is unsent like what a slow peer leaves behind. */
+  #mayWait(): boolean {
+    return this.#gate.connected && (this.#waiting <= this.#options.highWaterMark || this.#mayQueue())
+  }
+
   /** What `sendPolicy` says about one more message for a peer that does not read. */
   #mayQueue(): boolean {
     const { sendPolicy, maxBufferedAmount } = this.#options
     if (sendPolicy === 'drop') return false
-    if (sendPolicy === 'wait' && this.#outbox.bufferedAmount <= maxBufferedAmount) return true
+    if (sendPolicy === 'wait' && this.#outbox.bufferedAmount + this.#waiting <= maxBufferedAmount) return true
     this.#gate.fail(CloseCode.TRY_AGAIN_LATER, 'Peer reads too slowly')
     return false
+  }
+
+  /** What a send gets that was not taken: it was dropped, or it ended the connection. */
+  #refused(): Promise<boolean> {
+    return this.#gate.connected ? DROPPED : quietRejection(this.#gate.sendError())
   }
 
   #takeTurn(run: () => Promise<boolean>): Promise<boolean> {

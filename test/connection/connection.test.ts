@@ -661,6 +661,63 @@ describe('sending', () => {
     expect(behind.value).toMatchObject({ name: 'ConnectionClosed', code: 1006 })
     expect(returned).toBe(true)
   })
+
+  /** A source of one part that gives its second one when told. */
+  function twoParts(): { readonly source: AsyncIterable<string>; readonly finish: () => void } {
+    let finish = (): void => {}
+    const told = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    async function* source(): AsyncGenerator<string> {
+      yield 'a'
+      await told
+      yield 'b'
+    }
+    return { source: source(), finish }
+  }
+
+  test('S21 S22 a message that waits behind a stream is sent as it was, and counts as unsent', async () => {
+    const { clock, ws, peer } = bench()
+    const { source, finish } = twoParts()
+    const stream = watch(ws.sendStream(source))
+    await clock.settle()
+    const bytes = Uint8Array.of(1, 2, 3)
+    const behind = [watch(ws.send(bytes)), watch(ws.send('four')), watch(ws.send(new Blob(['fifth'])))]
+    bytes.fill(9)
+    expect(ws.bufferedAmount).toBe(12)
+    finish()
+    await clock.settle()
+    expect([stream, ...behind].map(({ value }) => value)).toEqual([true, true, true, true])
+    expect(peer.messages).toEqual(['ab', Uint8Array.of(1, 2, 3), 'four', new TextEncoder().encode('fifth')])
+    expect(ws.bufferedAmount).toBe(0)
+  })
+
+  test('S22 R16 what waits behind a stream is bounded by sendPolicy and maxBufferedAmount', async () => {
+    for (const [sendPolicy, taken, code] of [
+      ['wait', 6, 1013],
+      ['close', 3, 1013],
+      ['drop', 3, undefined],
+    ] as const) {
+      const { clock, ws, peer } = bench({ sendPolicy, highWaterMark: 2000, maxBufferedAmount: 5000 })
+      const { source, finish } = twoParts()
+      void ws.sendStream(source)
+      await clock.settle()
+      const sends: ReturnType<typeof watch>[] = []
+      for (let count = 0; count < 10; count++) sends.push(watch(ws.send('y'.repeat(1000))))
+      expect(ws.bufferedAmount).toBe(taken * 1000)
+      await clock.settle()
+      expect(ws.code).toBe(code)
+      finish()
+      await clock.settle()
+      expect(peer.messages.length).toBe(code === undefined ? 1 + taken : 0)
+      const outcomes = sends.map(({ state, value }) => (state === 'resolved' ? value : (value as Error).name))
+      expect(outcomes).toEqual(
+        code === undefined
+          ? [...Array(taken).fill(true), ...Array(10 - taken).fill(false)]
+          : Array(10).fill('ConnectionClosed'),
+      )
+    }
+  })
 })
 
 /** Room for 1,000 bytes on the way, and marks that are soon reached. */
