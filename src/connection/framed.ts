@@ -239,7 +239,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   readonly #reachEnd = (): void => {
     try {
-      const event = this.#protocol.nextEvent()
+      const event = this.#protocol.nextEvent(false, !this.#inParts)
       if (event !== null) this.#dispatch(event)
     } catch (error) {
       if (error instanceof ProtocolError) this.#fail(error.closeCode, error.message)
