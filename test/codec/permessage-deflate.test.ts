@@ -669,6 +669,26 @@ describe('windows and levels', () => {
   })
 })
 
+describe('sending the same bytes', () => {
+  const keyOf = (options: DeflateOptions, header = ''): string | undefined =>
+    opened('server', options, header).outboundKey
+
+  test('S13 connections that keep no context have the same key when they compress alike, and only then', () => {
+    expect(keyOf(NO_TAKEOVER)).toBe('permessage-deflate 15 6 8 128')
+    expect(keyOf({ level: 1, memLevel: 9, threshold: 0 })).toBe('permessage-deflate 15 1 9 0')
+    expect(keyOf(NO_TAKEOVER, '; server_max_window_bits=10')).toBe('permessage-deflate 10 6 8 128')
+    expect(keyOf(NO_TAKEOVER, '; client_max_window_bits=10')).toBe(keyOf(NO_TAKEOVER))
+    expect(keyOf(TAKEOVER)).toBeUndefined()
+    expect(keyOf(TAKEOVER, '; server_no_context_takeover')).toBe(keyOf(NO_TAKEOVER))
+  })
+
+  test('S13 one that cannot compress has a key of its own', () => {
+    expect(opened('client', NO_TAKEOVER, '; server_no_context_takeover; client_max_window_bits=8').outboundKey).toBe(
+      'permessage-deflate 0 6 8 128',
+    )
+  })
+})
+
 describe('memory', () => {
   test('P13 without takeover one context serves every connection', () => {
     const made = compressorPool(15, 6, 8).take()

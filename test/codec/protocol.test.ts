@@ -218,12 +218,11 @@ describe('a deferred end', () => {
   })
 
   test('P6 nothing more is made of a frame whose violation is kept', () => {
-    for (const frame of ['81 01 ff', '81 03 c3', '82 05 0102030405']) {
+    for (const frame of ['81 01 ff', '81 02 ff61', '82 05 0102030405', '88 01 03', '83 00']) {
       const protocol = new Protocol({ role: 'client', maxMessageSize: 4 })
       protocol.receiveData(bytesOf(frame))
-      if (frame === '81 03 c3') protocol.receiveData(bytesOf('28 61'))
-      for (let i = 0; i < 2; i++) {
-        while (protocol.nextEvent(true) !== null);
+      for (let i = 0; i < 3; i++) {
+        expect(protocol.nextEvent(true)).toBeNull()
         expect(protocol.endPending).toBe(true)
       }
       expect(() => protocol.nextEvent()).toThrow(ProtocolError)
@@ -384,6 +383,32 @@ describe('frames for many connections', () => {
     protocol.sendEncoded(frames[2] as Uint8Array)
     protocol.sendEncoded(frames[0] as Uint8Array)
     expect(hexOf(join(protocol.output.take()))).toBe('810163810161')
+  })
+
+  test('P18 a message is encoded for all that send the same bytes, as one of them sends it', () => {
+    const server = new Protocol({ role: 'server' })
+    expect(hexOf(server.encodeMessage('é'))).toBe('8102c3a9')
+    expect(hexOf(server.encodeMessage(Uint8Array.of(9)))).toBe('820109')
+    expect(server.output.pending).toBe(0)
+    server.sendText('a', false)
+    expect(() => server.encodeMessage('b')).toThrow('Cannot send a message inside another one')
+  })
+
+  test('P18 who sends the same bytes has the same key: servers, by the keys of their extensions', () => {
+    const keyed = (outboundKey: string | undefined, enabled = true): Extension => ({
+      ...marker([], 'x'),
+      enabled,
+      outboundKey,
+    })
+    const keyOf = (role: Role, ...extensions: Extension[]): string | undefined =>
+      new Protocol({ role, extensions }).outboundKey
+    expect(keyOf('server')).toBe('')
+    expect(keyOf('client')).toBeUndefined()
+    expect(keyOf('server', keyed('a'))).toBe('a')
+    expect(keyOf('client', keyed('a'))).toBeUndefined()
+    expect(keyOf('server', keyed('a'), keyed('b'))).toBe('a, b')
+    expect(keyOf('server', keyed('a'), keyed(undefined))).toBeUndefined()
+    expect(keyOf('server', keyed('a'), keyed(undefined, false))).toBe('a')
   })
 
   test('P18 many published frames keep their bytes', () => {
@@ -666,40 +691,6 @@ describe('errors', () => {
 })
 
 describe('extensions', () => {
-  /** Owns RSV2 of frames, and adds a byte at the end of each frame and takes it off again. */
-  function marker(
-    calls: string[],
-    name: string,
-    refuse: Partial<Record<'header' | 'payload' | 'complete', true>> = {},
-  ): Extension {
-    return {
-      name,
-      rsv: 0x20,
-      enabled: true,
-      offer: () => [],
-      accept: () => null,
-      finalize: () => false,
-      start: (role: Role, maxMessageSize: number) => void calls.push(`${name} start ${role} ${maxMessageSize}`),
-      inboundHeader: ({ opcode, fin, rsv, length }) => {
-        calls.push(`${name} header ${opcode} ${fin} ${rsv} ${length}`)
-        return refuse.header ? 'EXTENSION_REFUSED' : rsv & 0x20
-      },
-      inboundPayload: (data) => {
-        calls.push(`${name} payload ${hexOf(data)}`)
-        return refuse.payload ? 'EXTENSION_REFUSED' : data.map((byte) => byte + 1)
-      },
-      inboundComplete: (fin) => {
-        calls.push(`${name} complete ${fin}`)
-        return refuse.complete ? 'EXTENSION_REFUSED' : fin ? Uint8Array.of(name.charCodeAt(0)) : new Uint8Array(0)
-      },
-      outbound: (_opcode, payload, fin, compress) => {
-        calls.push(`${name} outbound ${hexOf(payload)} ${fin} ${compress}`)
-        return { rsv: 0x20, payload: payload.map((byte) => byte - 1) }
-      },
-      dispose: () => void calls.push(`${name} dispose`),
-    }
-  }
-
   test('P11 inbound hooks run in the order of the list, outbound in reverse', () => {
     const calls: string[] = []
     const protocol = new Protocol({
@@ -735,6 +726,10 @@ describe('extensions', () => {
     expect(hexOf(protocol.send({ type: 'TextMessage', data: 'b' }))).toBe('a10161')
     expect(hexOf(protocol.send({ type: 'BytesMessage', data: Uint8Array.of(9), compress: false }))).toBe('a20108')
     expect(calls).toEqual(['x outbound 62 true undefined', 'x outbound 09 true false'])
+    calls.length = 0
+    expect(hexOf(protocol.encodeMessage('b'))).toBe('a10161')
+    expect(hexOf(protocol.encodeMessage(Uint8Array.of(9), true))).toBe('a20108')
+    expect(calls).toEqual(['x outbound 62 true undefined', 'x outbound 09 true true'])
   })
 
   test('P11 what one extension adds at the end follows the payload, and may be refused by the next', () => {
@@ -818,3 +813,37 @@ describe('extensions', () => {
     expect(protocol.joinedSize).toBe(0)
   })
 })
+
+/** Owns RSV2 of frames, and adds a byte at the end of each frame and takes it off again. */
+function marker(
+  calls: string[],
+  name: string,
+  refuse: Partial<Record<'header' | 'payload' | 'complete', true>> = {},
+): Extension {
+  return {
+    name,
+    rsv: 0x20,
+    enabled: true,
+    offer: () => [],
+    accept: () => null,
+    finalize: () => false,
+    start: (role: Role, maxMessageSize: number) => void calls.push(`${name} start ${role} ${maxMessageSize}`),
+    inboundHeader: ({ opcode, fin, rsv, length }) => {
+      calls.push(`${name} header ${opcode} ${fin} ${rsv} ${length}`)
+      return refuse.header ? 'EXTENSION_REFUSED' : rsv & 0x20
+    },
+    inboundPayload: (data) => {
+      calls.push(`${name} payload ${hexOf(data)}`)
+      return refuse.payload ? 'EXTENSION_REFUSED' : data.map((byte) => byte + 1)
+    },
+    inboundComplete: (fin) => {
+      calls.push(`${name} complete ${fin}`)
+      return refuse.complete ? 'EXTENSION_REFUSED' : fin ? Uint8Array.of(name.charCodeAt(0)) : new Uint8Array(0)
+    },
+    outbound: (_opcode, payload, fin, compress) => {
+      calls.push(`${name} outbound ${hexOf(payload)} ${fin} ${compress}`)
+      return { rsv: 0x20, payload: payload.map((byte) => byte - 1) }
+    },
+    dispose: () => void calls.push(`${name} dispose`),
+  }
+}

@@ -18,9 +18,10 @@ const ROOT = join(import.meta.dir, '..', '..')
 
 /** The codec's tests; the first that fails ends a run. */
 const STATES = ['state-table', 'mask']
-const FRAMES = ['outgoing', 'protocol']
+const FRAMES = ['argument', 'outgoing', 'protocol']
 const VECTORS = ['vectors']
 const HANDSHAKE = [
+  'argument',
   'extension-negotiation',
   'header',
   'http-head',
@@ -39,7 +40,7 @@ const TESTS: readonly string[] = [...new Bun.Glob('*.test.ts').scanSync(join(ROO
 /** Sources that make or read frames; the others belong to the handshake or to permessage-deflate. */
 const FRAMING = /^(?:protocol|frame-|utf8|mask|message-|part-|connection-state|close-|opcode|extension\.ts)/
 /** Those that frames and the handshake need both. */
-const SHARED = /^(?:errors|event)\.ts/
+const SHARED = /^(?:argument|errors|event)\.ts/
 
 /** The tests that run a source, those first that notice most in the least time. */
 function stagesFor(file: string): readonly (readonly string[])[] {
