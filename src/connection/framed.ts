@@ -20,15 +20,15 @@ import {
   type SendMessageOptions,
 } from './connection.ts'
 import { Delivery } from './inbox.ts'
-import { Keepalive } from './keepalive.ts'
+import { Keepalive, type KeepaliveTarget } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { quietRejection } from './rejection.ts'
 import { asPingPayload } from './sendable.ts'
-import { Sender } from './sender.ts'
+import { Sender, type SendGate } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
 import { PartStream } from './streams.ts'
-import type { ByteTransport } from './transport.ts'
+import type { ByteTransport, TransportListener } from './transport.ts'
 
 /** What a framed connection is made of. */
 export interface FramedConnectionInit extends ConnectionInfo {
@@ -83,6 +83,67 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   /** Until when the transport may take to end. */
   #deadline: TimerHandle
 
+  /** What the parts of a connection ask of it, and what its transport tells: one object, and no closure for each. */
+  static readonly #Inside = class implements KeepaliveTarget, SendGate, TransportListener {
+    readonly #connection: FramedConnection
+
+    constructor(connection: FramedConnection) {
+      this.#connection = connection
+    }
+
+    get connected(): boolean {
+      return this.#connection.connected
+    }
+
+    get readingPaused(): boolean {
+      return this.#connection.#paused
+    }
+
+    sendPing(payload: Uint8Array): void {
+      this.#connection.#sendPing(payload)
+    }
+
+    readAhead(): void {
+      this.#connection.#onReadAhead()
+    }
+
+    onDead(): void {
+      this.#connection.#drop('Ping timeout')
+    }
+
+    onExpired(code: number, reason: string): void {
+      this.#connection.#startClosing(code, reason)
+    }
+
+    sendError(): ConnectionClosed {
+      return this.#connection.#sendError()
+    }
+
+    fail(code: number, reason: string): void {
+      this.#connection.#fail(code, reason)
+    }
+
+    queueShared(message: SharedMessage): void {
+      this.#connection.#queueShared(message)
+    }
+
+    onData(chunk: Uint8Array): void {
+      this.#connection.#onData(chunk)
+    }
+
+    onDrain(): void {
+      this.#connection.#onDrain()
+    }
+
+    onEnd(): void {
+      this.#connection.#onEnd()
+    }
+
+    onClose(): void {
+      this.#connection.#onGone()
+    }
+  }
+
   constructor(init: FramedConnectionInit) {
     super(init, init.clock)
     const { transport, protocol, clock, options } = init
@@ -90,34 +151,10 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#protocol = protocol
     this.#options = options
     this.#outbox = new Outbox(protocol.output, transport, clock, options.highWaterMark)
-    const connection = this
-    this.#keepalive = new Keepalive(
-      clock,
-      {
-        get readingPaused() {
-          return connection.#paused
-        },
-        sendPing: (payload) => this.#sendPing(payload),
-        readAhead: () => this.#onReadAhead(),
-        onDead: () => this.#drop('Ping timeout'),
-        onExpired: (code, reason) => this.#startClosing(code, reason),
-      },
-      options,
-    )
-    this.#sender = new Sender(protocol, this.#outbox, this.#keepalive, options, {
-      get connected() {
-        return connection.connected
-      },
-      sendError: () => this.#sendError(),
-      fail: (code, reason) => this.#fail(code, reason),
-      queueShared: (message) => this.#queueShared(message),
-    })
-    transport.attach({
-      onData: (chunk) => this.#onData(chunk),
-      onDrain: () => this.#onDrain(),
-      onEnd: () => this.#onEnd(),
-      onClose: () => this.#onGone(),
-    })
+    const inside = new FramedConnection.#Inside(this)
+    this.#keepalive = new Keepalive(clock, inside, options)
+    this.#sender = new Sender(protocol, this.#outbox, this.#keepalive, options, inside)
+    transport.attach(inside)
     if (protocol.hasBytes) clock.afterTurn(() => this.#pump())
   }
 

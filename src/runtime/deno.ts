@@ -21,7 +21,7 @@ function deno(): DenoHost | undefined {
 
 /** Milliseconds from the 101 to the open socket. */
 const OPEN_LIMIT = 5000
-const opening = new SharedTimers(OPEN_LIMIT, hostClock.setTimeout)
+const opening = new SharedTimers(hostClock.setTimeout)
 
 /** Whether this is Deno. */
 export function isDeno(): boolean {
@@ -70,9 +70,9 @@ export const denoHost: Host = {
     // A message that comes while Deno closes makes it drop the connection, Close and all.
     const connection = openHosted(denoHost, new EventSocket(socket, address, true), upgrade)
     // A client that left before its 101 is told by nothing.
-    const deadline = opening.set(() => connection.terminate())
+    const deadline = opening.set(() => connection.terminate(), OPEN_LIMIT)
     socket.addEventListener('open', () => {
-      opening.clear(deadline)
+      deadline.clear()
       upgrade.opened(connection)
     })
     void connection.closed.then(() => upgrade.opened(null))

@@ -98,8 +98,8 @@ function deadlinesOn(host: Host, limit: number): Deadlines | undefined {
   if (host === cloudflareHost) {
     return { limit, set: (callback) => hostClock.setTimeout(callback, limit), clear: hostClock.clearTimeout }
   }
-  const timers = new SharedTimers(limit, hostClock.setTimeout)
-  return { limit, set: (callback) => timers.set(callback), clear: (timer) => timers.clear(timer as SharedTimer) }
+  const timers = new SharedTimers(hostClock.setTimeout)
+  return { limit, set: (callback) => timers.set(callback, limit), clear: (timer) => (timer as SharedTimer).clear() }
 }
 
 /** Keeps a Worker for some work; no other host has or needs this. */
@@ -184,20 +184,21 @@ class HostedHandshake implements Upgrader {
 
   /** Runs the request through the application, and upgrades when a 101 for it comes out in time. */
   run(fetch: Fetch, deadlines: Deadlines | undefined): Promise<Response> {
-    const answer = this.#answer(fetch)
-    if (deadlines === undefined) return answer
+    if (deadlines === undefined) return this.#answer(fetch)
     return new Promise((resolve, reject) => {
       const timer = deadlines.set(() => {
         this.#decide(null)
         resolve(tooLate(deadlines.limit))
       })
-      void answer.then(resolve, reject).then(() => deadlines.clear(timer))
+      this.#answer(fetch, () => deadlines.clear(timer)).then(resolve, reject)
     })
   }
 
-  async #answer(fetch: Fetch): Promise<Response> {
+  /** @param inTime called when the application has answered */
+  async #answer(fetch: Fetch, inTime?: () => void): Promise<Response> {
     try {
       const response = await fetch(this.#request, this.#env, this.#context)
+      inTime?.()
       if (this.#decided) {
         await response.body?.cancel()
         return response
@@ -207,6 +208,7 @@ class HostedHandshake implements Upgrader {
       this.#decide(null)
       return response
     } catch (error) {
+      inTime?.()
       this.#decide(null)
       throw error
     }

@@ -10,60 +10,59 @@ export type SetTimer = (callback: () => void, delay: number) => unknown
 
 /** One that was set. */
 export class SharedTimer {
-  readonly owner: SharedTimers
   readonly callback: () => void
   readonly due: number
+  readonly #others: Set<SharedTimer>
 
-  constructor(owner: SharedTimers, callback: () => void, due: number) {
-    this.owner = owner
+  constructor(callback: () => void, due: number, others: Set<SharedTimer>) {
     this.callback = callback
     this.due = due
+    this.#others = others
+    others.add(this)
+  }
+
+  clear(): void {
+    this.#others.delete(this)
   }
 }
 
-/** All of one length. */
+/** All that share the timers of one runtime. */
 export class SharedTimers {
-  readonly #delay: number
   readonly #setTimer: SetTimer
-  /** In the order in which they are due, since all have the same length. */
-  readonly #timers: Set<SharedTimer> = new Set()
-  #isRunning = false
+  /** By length in milliseconds, and in each in the order in which they are due. */
+  readonly #waiting: Map<number, Set<SharedTimer>> = new Map()
 
-  /** @param delay milliseconds */
-  constructor(delay: number, setTimer: SetTimer) {
-    this.#delay = delay
+  constructor(setTimer: SetTimer) {
     this.#setTimer = setTimer
   }
 
-  set(callback: () => void): SharedTimer {
-    const timer = new SharedTimer(this, callback, performance.now() + this.#delay)
-    this.#timers.add(timer)
-    if (!this.#isRunning) this.#run(this.#delay)
-    return timer
+  set(callback: () => void, delay: number): SharedTimer {
+    let timers = this.#waiting.get(delay)
+    if (timers === undefined) {
+      timers = new Set()
+      this.#waiting.set(delay, timers)
+      this.#run(delay, timers, delay)
+    }
+    return new SharedTimer(callback, performance.now() + delay, timers)
   }
 
-  clear(timer: SharedTimer): void {
-    this.#timers.delete(timer)
+  #run(delay: number, timers: Set<SharedTimer>, rest: number): void {
+    this.#setTimer(() => this.#onTime(delay, timers), rest)
   }
 
-  #run(delay: number): void {
-    this.#isRunning = true
-    this.#setTimer(this.#onTime, delay)
-  }
-
-  readonly #onTime = (): void => {
-    this.#isRunning = false
+  #onTime(delay: number, timers: Set<SharedTimer>): void {
     const now = performance.now()
     try {
-      for (const timer of this.#timers) {
+      for (const timer of timers) {
         if (timer.due > now) return
-        this.#timers.delete(timer)
+        timer.clear()
         timer.callback()
       }
     } finally {
       // Also when a callback threw: the others still get their turn, and the error goes its way.
-      const [next] = this.#timers
-      if (next !== undefined && !this.#isRunning) this.#run(Math.max(1, Math.ceil(next.due - now)))
+      const [next] = timers
+      if (next === undefined) this.#waiting.delete(delay)
+      else this.#run(delay, timers, Math.max(1, Math.ceil(next.due - now)))
     }
   }
 }

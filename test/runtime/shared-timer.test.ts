@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { SharedTimers } from '../../src/runtime/shared-timer.ts'
 
-/** Timers of 20 ms on the runtime's, and how many of those were set. */
+/** Timers, and the lengths of those of the runtime that were set for them. */
 function make(): { readonly timers: SharedTimers; readonly lengths: number[] } {
   const lengths: number[] = []
-  const timers = new SharedTimers(20, (callback, delay) => {
+  const timers = new SharedTimers((callback, delay) => {
     lengths.push(delay)
     return setTimeout(callback, delay)
   })
@@ -21,14 +21,14 @@ describe('timers of one length', () => {
     const { timers, lengths } = make()
     const start = performance.now()
     const log: string[] = []
-    timers.set(() => log.push('first'))
-    timers.set(() => log.push('second'))
+    timers.set(() => log.push('first'), 20)
+    timers.set(() => log.push('second'), 20)
     await new Promise((resolve) => setTimeout(resolve, 10))
     const third = new Promise<number>((resolve) => {
       timers.set(() => {
         log.push('third')
         resolve(performance.now() - start)
-      })
+      }, 20)
     })
     expect(await third).toBeGreaterThanOrEqual(29)
     expect(log).toEqual(['first', 'second', 'third'])
@@ -41,9 +41,9 @@ describe('timers of one length', () => {
   test('S18 one that was cleared never calls, and a thousand of them set one timer of the runtime', async () => {
     const { timers, lengths } = make()
     let calls = 0
-    for (let i = 0; i < 1000; i++) timers.clear(timers.set(() => calls++))
-    const kept = new Promise<void>((resolve) => timers.set(resolve))
-    timers.clear(timers.set(() => calls++))
+    for (let i = 0; i < 1000; i++) timers.set(() => calls++, 20).clear()
+    const kept = new Promise<void>((resolve) => timers.set(resolve, 20))
+    timers.set(() => calls++, 20).clear()
     await kept
     await later()
     expect(calls).toBe(0)
@@ -56,28 +56,43 @@ describe('timers of one length', () => {
     const second = new Promise<void>((resolve) => {
       timers.set(() => {
         log.push('first')
-        timers.clear(victim)
+        victim.clear()
         timers.set(() => {
           log.push('second')
           resolve()
-        })
-      })
+        }, 20)
+      }, 20)
     })
-    const victim = timers.set(() => log.push('victim'))
+    const victim = timers.set(() => log.push('victim'), 20)
     await second
     expect(log).toEqual(['first', 'second'])
   })
 
+  test('S18 those of another length come in their own time', async () => {
+    const { timers } = make()
+    const log: number[] = []
+    const last = new Promise<void>((resolve) => {
+      timers.set(() => {
+        log.push(40)
+        resolve()
+      }, 40)
+    })
+    timers.set(() => log.push(10), 10)
+    timers.set(() => log.push(20), 20)
+    await last
+    expect(log).toEqual([10, 20, 40])
+  })
+
   test('S18 an error in one is nobody else’s: it goes to the runtime, and the others are called', () => {
     let onTime = (): void => {}
-    const timers = new SharedTimers(0, (callback) => {
+    const timers = new SharedTimers((callback) => {
       onTime = callback
     })
     const log: number[] = []
     timers.set(() => {
       throw new Error('mine')
-    })
-    timers.set(() => log.push(2))
+    }, 0)
+    timers.set(() => log.push(2), 0)
     expect(() => onTime()).toThrow('mine')
     expect(log).toEqual([])
     onTime()
