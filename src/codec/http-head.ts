@@ -123,11 +123,16 @@ export function parseResponseHead(text: string): ResponseHead {
   return { httpVersion, statusCode: Number(status), headers: parseFields(lines, 'response') }
 }
 
-/** The bytes of a head. Names and values have been checked (`assertHeader`). */
-export function formatHead(startLine: string, headers: HeaderList): Uint8Array {
+/** A head, one byte per character. Names and values have been checked (`assertHeader`). */
+export function headText(startLine: string, headers: HeaderList): string {
   let text = `${startLine}\r\n`
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`
-  return latin1Bytes(`${text}\r\n`)
+  return `${text}\r\n`
+}
+
+/** The bytes of a head. */
+export function formatHead(startLine: string, headers: HeaderList): Uint8Array {
+  return latin1Bytes(headText(startLine, headers))
 }
 
 /** `HTTP/1.1 426 Upgrade Required` */

@@ -4,7 +4,7 @@ import { acceptHeaders } from '../codec/accept-headers.ts'
 import type { Extension } from '../codec/extension.ts'
 import { serverExtensionsHandshake } from '../codec/extension-negotiation.ts'
 import type { HeaderList } from '../codec/header.ts'
-import { formatHead, formatStatusLine } from '../codec/http-head.ts'
+import { formatStatusLine, headText } from '../codec/http-head.ts'
 import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
 import { Protocol } from '../codec/protocol.ts'
 import type { UpgradeRequest } from '../codec/upgrade-request.ts'
@@ -57,7 +57,7 @@ export function openRaw(opening: RawOpening): FramedConnection {
     capabilities: FRAMED_CAPABILITIES,
   })
   // Before anything that the connection sends: that waits for the end of this turn at least.
-  socket.write(formatHead(formatStatusLine(101), answer))
+  socket.write(headText(formatStatusLine(101), answer), 'latin1')
   return connection
 }
 
