@@ -118,6 +118,19 @@ describe('joining', () => {
     }
   })
 
+  test('P15 a message that was joined keeps its bytes when others are', () => {
+    const protocol = client()
+    const given: Uint8Array[] = []
+    for (const octet of ['01', '02', '03']) {
+      protocol.receiveData(bytesOf(`82 04 ${octet}*2`))
+      expect(protocol.nextEvent(false, true)).toBeNull()
+      protocol.receiveData(bytesOf(`${octet}*2`))
+      given.push((protocol.nextEvent(false, true) as { data: Uint8Array }).data)
+    }
+    expect(given.map((data) => hexOf(data))).toEqual(['01010101', '02020202', '03030303'])
+    expect(given.map((data) => data.buffer.byteLength)).toEqual([4, 4, 4])
+  })
+
   test('P15 connections that join text at the same time keep their own bytes', () => {
     const text = (letter: string): string => letter.repeat(3_000)
     // The block of a text that was joined is used for the next one.
