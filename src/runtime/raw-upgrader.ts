@@ -262,6 +262,8 @@ export class RawHandshake implements Upgrader {
   #isTaken(): boolean {
     const socket = this.#socket
     if (this.#answering) return false
+    // Two attachments to one server find at the same moment that nobody has answered: the first has written nothing yet.
+    if (this.#isPipelined) return true
     if (socket.destroyed || socket.writableEnded || bytesWritten(socket) !== this.#writtenBefore) return true
     return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0
   }

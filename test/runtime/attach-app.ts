@@ -1,6 +1,6 @@
 /**
- * A server that `@hono/node-server` made, with WebSockets of fetch-sock attached, and a `ws` server beside them when the
- * second argument is `shared`. First argument: the port.
+ * A server that `@hono/node-server` made, with WebSockets of fetch-sock attached. First argument: the port. The second
+ * says what stands beside them: a `ws` server when it is `shared`, another attachment when it is `twice`.
  */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -43,5 +43,6 @@ if (process.argv[3] === 'shared') {
   })
 }
 attach(server, app)
+if (process.argv[3] === 'twice') attach(server, new Hono())
 process.on('SIGTERM', () => process.exit(0))
 server.on('listening', () => console.log(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}`))

@@ -10,15 +10,18 @@ for (const runtime of RUNTIMES) {
   describe(`attach on ${runtime}`, () => {
     let alone: Started
     let shared: Started
+    let twice: Started
 
     beforeAll(async () => {
       alone = await startServer(runtime, APP)
       shared = await startServer(runtime, APP, { args: ['shared'] })
+      twice = await startServer(runtime, APP, { args: ['twice'] })
     })
     afterAll(async () => {
       await alone.stop()
       await shared.stop()
-      expect(alone.stderr + shared.stderr).toBe('')
+      await twice.stop()
+      expect(alone.stderr + shared.stderr + twice.stderr).toBe('')
     })
 
     test('H17 a server of @hono/node-server: pages and sockets', async () => {
@@ -48,6 +51,20 @@ for (const runtime of RUNTIMES) {
       using client = await WireClient.open(shared)
       await client.send(request('/missing', UPGRADE)).response(404)
       await client.untilEnd()
+    })
+
+    test('R8 two attachments to one server: what neither takes is answered once, and the process lives', async () => {
+      using upgrade = await WireClient.open(twice)
+      using other = await WireClient.open(twice)
+      upgrade.send(request('/missing', UPGRADE))
+      other.send(request('/missing', ['Upgrade: h2c', 'Connection: Upgrade']))
+      for (const client of [upgrade, other]) {
+        await client.response(404)
+        const text = await client.untilEnd()
+        expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1)
+      }
+      using again = await WireClient.open(twice)
+      await again.send(request('/ws', UPGRADE) + frame('ours')).until(serverFrame('ours'))
     })
   })
 }
