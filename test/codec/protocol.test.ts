@@ -42,6 +42,16 @@ describe('what is pending', () => {
     expect([...client('81 01', '', '"a" 81 01', '"b"', '')]).toMatchObject([{ data: 'a' }, { data: 'b' }])
   })
 
+  test('P18 a chunk may begin anywhere in its memory', () => {
+    const data = Uint8Array.from({ length: 300 }, (_, i) => i)
+    const wire = mask(join([bytesOf('82 7e 012c'), data]))
+    for (let at = 0; at < 8; at++) {
+      const chunk = new Uint8Array(at + wire.length).subarray(at)
+      chunk.set(wire)
+      expect([...new Protocol({ role: 'server' }).receiveData(chunk)]).toMatchObject([{ data }])
+    }
+  })
+
   test('P15 frameRemaining tells what was announced and has not come', () => {
     const protocol = client('82 05 0102')
     expect(protocol.frameRemaining).toBe(0)
