@@ -67,6 +67,18 @@ describe('what is pending', () => {
     expect(protocol.frameRemaining).toBe(5)
   })
 
+  test('P15 a length of more than 32 bits is read in all of them', () => {
+    for (const [length, announced] of [
+      ['00000001 00000005', 2 ** 32 + 5],
+      ['00000203 04050607', 0x0203_0405_0607],
+      ['001fffff ffffffff', Number.MAX_SAFE_INTEGER],
+    ] as const) {
+      const protocol = new Protocol({ role: 'client', maxMessageSize: Number.POSITIVE_INFINITY })
+      expect(protocol.receiveData(bytesOf(`82 7f ${length}`)).nextEvent()).toBeNull()
+      expect(protocol.frameRemaining).toBe(announced)
+    }
+  })
+
   test('P15 receivingMessage is true from the first header of a message to its end', () => {
     const protocol = client('89 00 01 02')
     const seen = [protocol.receivingMessage]
