@@ -1,9 +1,6 @@
 /** How long one call may wait, whatever it waits for: until its timeout or its signal. */
 import type { ReceiveOptions } from '../connection/connection.ts'
 
-/** The longest delay that a timer can hold, in milliseconds. */
-const LONGEST = 2_147_483_647
-
 /** The patience of one call; `end` it when the call is over. */
 export class Patience {
   /** Aborts when there is none left. */
@@ -13,10 +10,11 @@ export class Patience {
   readonly #timer: ReturnType<typeof setTimeout> | undefined
   #timedOut = false
 
+  /** @param options checked */
   constructor({ timeout = Number.POSITIVE_INFINITY, signal }: ReceiveOptions) {
     this.signal = this.#controller.signal
     this.#given = signal
-    if (timeout <= LONGEST) {
+    if (timeout !== Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(() => {
         this.#timedOut = true
         this.#controller.abort()

@@ -11,6 +11,7 @@ import type {
   SendableParts,
   SendMessageOptions,
 } from '../connection/connection.ts'
+import { receiveOptionsFault } from '../connection/receive-options.ts'
 import { quietRejection } from '../connection/rejection.ts'
 import type { SharedMessage, SharedSender } from '../connection/shared-message.ts'
 import { readableOf, writableOf } from '../connection/streams.ts'
@@ -63,6 +64,8 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
 
   /** One `receive` at a time, first come, first served: a slow schema must not change the order. */
   async #receiveInLine(schema: StandardSchema, options: ReceiveOptions | undefined): Promise<unknown> {
+    const fault = options === undefined ? undefined : receiveOptionsFault(options)
+    if (fault !== undefined) throw fault
     const patience = options === undefined ? undefined : new Patience(options)
     const before = this.#line
     let leave = (): void => {}

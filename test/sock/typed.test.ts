@@ -136,6 +136,22 @@ describe('receive', () => {
     expect(await ws.receive({ timeout: 3 })).toBeNull()
   })
 
+  test('S1 wrong options are the errors that they are without a schema', async () => {
+    const { ws, client } = typed({ receive: z.number() })
+    const wrong: [unknown, string][] = [
+      [5, 'Options of receive must be an object'],
+      [null, 'Options of receive must be an object'],
+      [{ timeoutMs: 5 }, 'Unknown option timeoutMs'],
+      [{ timeout: 2 ** 31 }, 'timeout: expected milliseconds from 0 to 2147483647'],
+      [{ signal: {} }, 'signal: expected an AbortSignal'],
+    ]
+    for (const [options, message] of wrong) {
+      await expect(ws.receive(options as { timeout: number })).rejects.toThrow(message)
+    }
+    await client.send('7')
+    expect(await ws.receive({ timeout: Number.POSITIVE_INFINITY })).toBe(7)
+  })
+
   test('S1 an error of the schema goes to the handler, and the next message comes after it', async () => {
     const gate = new Gate()
     const { ws, client } = typed({ receive: gate })
