@@ -807,6 +807,12 @@ describe('extensions', () => {
     }
   })
 
+  test('P11 S11 a message that nobody transforms is limited on its header, behind one that was transformed as well', () => {
+    const protocol = new Protocol({ role: 'client', extensions: [marker([], 'x')], maxMessageSize: 4 })
+    expect([...protocol.receiveData(bytesOf('a2 01 01'))]).toHaveLength(1)
+    expect(() => [...protocol.receiveData(bytesOf('82 05'))]).toThrow('maxMessageSize')
+  })
+
   test('P11 a violation that a hook returns fails the connection', () => {
     for (const [refuse, frame] of [
       [{ header: true }, '82 01'],
