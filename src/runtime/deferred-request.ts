@@ -104,8 +104,9 @@ export function deferredRequest(facts: RequestFacts): Request {
   return new DeferredRequest(facts) as unknown as Request
 }
 
-/** From the first upgrade on, `new Request(request)` takes a stand-in as well. */
+/** From the first upgrade on, `new Request(request)` and `fetch(request)` take a stand-in as well. */
 function install(): void {
+  if (capable === undefined) installFetch()
   // Whatever is there now: the runtime's own, or that of `@hono/node-server`.
   const Base = globalThis.Request
   standInFor(DeferredRequest.prototype, Base.prototype, (request) => DeferredRequest.real(request))
@@ -118,4 +119,12 @@ function install(): void {
   const With: typeof Request = new Proxy(Base, { construct })
   Object.defineProperty(globalThis, 'Request', { value: With, writable: true, configurable: true })
   capable = With
+}
+
+function installFetch(): void {
+  const apply = (fetch: typeof globalThis.fetch, self: unknown, args: Parameters<typeof fetch>): unknown => {
+    const [input, ...rest] = args
+    return Reflect.apply(fetch, self, [DeferredRequest.real(input), ...rest])
+  }
+  globalThis.fetch = new Proxy(globalThis.fetch, { apply })
 }

@@ -1,6 +1,7 @@
 /** The request of an upgrade, beside the one that the runtime makes itself of the same facts. */
 import assert from 'node:assert/strict'
-import type { IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
 import { HandshakeError } from '../../src/codec/errors.ts'
@@ -146,6 +147,13 @@ function checkAll(when: string): void {
       assert.equal(other.method, 'GET')
       assert.equal(other.headers.get('x-twice'), 'one, two')
     }
+    const server = createServer((incoming, outgoing) => outgoing.end(String(incoming.headers['x-test'])))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const headers = [['Host', host] as const, ['X-Test', 'sent'] as const, ['Connection', 'close'] as const]
+    assert.equal(await (await fetch(requestOf({ headers }))).text(), 'sent')
+    assert.equal(await (await fetch(`http://${host}/`)).text(), 'undefined')
+    await new Promise((resolve) => server.close(resolve))
     const changed = new Request(request, { method: 'POST', body: 'text' })
     assert.equal(changed.method, 'POST')
     assert.equal(await changed.text(), 'text')
