@@ -36,18 +36,18 @@ function reserve(size: number): void {
   slabEnd = 0
 }
 
-/** Writes the header but for the key. Returns its size. §5.2: the shortest form of the length is the only one. */
-function writeHeader(target: Uint8Array, at: number, firstByte: number, length: number, mask: number): number {
+/** Writes the header but for the key. §5.2: the shortest form of the length is the only one. */
+function writeHeader(target: Uint8Array, at: number, firstByte: number, length: number, mask: number): void {
   target[at] = firstByte
   if (length < 126) {
     target[at + 1] = mask | length
-    return 2
+    return
   }
   if (length < 65536) {
     target[at + 1] = mask | 126
     target[at + 2] = length >>> 8
     target[at + 3] = length
-    return 4
+    return
   }
   target[at + 1] = mask | 127
   const high = Math.floor(length / 0x1_0000_0000)
@@ -59,7 +59,6 @@ function writeHeader(target: Uint8Array, at: number, firstByte: number, length: 
   target[at + 7] = length >>> 16
   target[at + 8] = length >>> 8
   target[at + 9] = length
-  return 10
 }
 
 function headerSize(length: number): number {
@@ -241,7 +240,8 @@ export class FrameEncoder {
     }
     reserve(MAX_HEADER)
     const start = slabEnd
-    slabEnd += writeHeader(slab, start, firstByte, payload.length, 0)
+    writeHeader(slab, start, firstByte, payload.length, 0)
+    slabEnd += headerSize(payload.length)
     this.#extend(slab, start, slabEnd)
     this.#piece(payload)
   }

@@ -73,7 +73,8 @@ export function unmask(
 /** Rotates a packed key so that it starts at octet `phase` of the payload. */
 export function rotateKey(key: number, phase: number): number {
   const bits = (phase & 3) << 3
-  return bits === 0 ? key : (key >>> bits) | (key << (32 - bits))
+  // To shift by 32 is to shift by 0, so a phase of 0 gives the key itself.
+  return (key >>> bits) | (key << (32 - bits))
 }
 
 const randomPool = new Int32Array(2048)

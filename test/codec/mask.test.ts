@@ -1,6 +1,7 @@
 /** Masking at every alignment and length, against RFC 6455 §5.3 as it is written: octet i with octet i modulo 4. */
 import { expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
+import { join } from 'node:path'
 import { randomMaskingKey, rotateKey, skipOf, unmask, wordsOf } from '../../src/codec/mask.ts'
 
 const KEY = [0x37, 0xfa, 0x21, 0xbd] as const
@@ -37,15 +38,19 @@ test('P18 §5.3 at every offset, start and length, nothing before and behind is 
 })
 
 test('P16 whether all of it is ASCII is known from the result, wherever the one byte stands that is not', () => {
-  for (const size of [1, 3, 23, 24, 25, 40, 41, 42, 43, 44, 64, 100]) {
-    for (let at = -1; at < size; at++) {
-      const bytes = new Uint8Array(size).fill(0x7f)
-      if (at >= 0) bytes[at] = 0x80
-      const masked = bytes.map((byte, i) => byte ^ (KEY[i % 4] as number))
-      const seen = unmask(masked, wordsOf(masked), skipOf(masked), 0, size, PACKED)
-      expect((seen & 0x80808080) === 0, `${size} bytes, ${at}`).toBe(at < 0)
+  const wrong: string[] = []
+  for (const start of [0, 1, 2, 3]) {
+    for (const size of [1, 3, 23, 24, 25, 40, 41, 42, 43, 44, 64, 100]) {
+      for (let at = -1; at < size; at++) {
+        const bytes = new Uint8Array(start + size).fill(0x7f)
+        if (at >= 0) bytes[start + at] = 0x80
+        const masked = bytes.map((byte, i) => (i < start ? 0xff : byte ^ (KEY[(i - start) % 4] as number)))
+        const seen = unmask(masked, wordsOf(masked), skipOf(masked), start, start + size, PACKED)
+        if (((seen & 0x80808080) === 0) !== at < 0) wrong.push(`${size} bytes from ${start} on, ${at}`)
+      }
     }
   }
+  expect(wrong).toEqual([])
 })
 
 test('P18 a key goes on where the last piece ended', () => {
@@ -87,4 +92,12 @@ test('P18 keys come from all of 32 bits, and go on when a pool is used up', () =
   }
   expect([ones, zeros]).toEqual([-1, -1])
   expect(keys.size).toBeGreaterThan(9_990)
+})
+
+test('P18 the first key of a process is random too', async () => {
+  const file = join(import.meta.dir, '../../src/codec/mask.ts?unused')
+  const fresh = (await import(file)) as typeof import('../../src/codec/mask.ts')
+  expect(fresh.randomMaskingKey).not.toBe(randomMaskingKey)
+  const key = fresh.randomMaskingKey()
+  expect([Number.isInteger(key), key === 0]).toEqual([true, false])
 })
