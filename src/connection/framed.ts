@@ -47,6 +47,12 @@ const MAX_READ_AHEAD = 16
 /** Bytes that each of those chunks may add to the inbox. */
 const READ_AHEAD_BYTES = 1 << 16
 
+/**
+ * Bytes out of an extension after which others have their turn. A few compressed kilobytes can stand for all of them,
+ * and what one read of a socket brings would keep the event loop for seconds.
+ */
+const MAX_TURN_BYTES = 1 << 20
+
 /** A connection that frames for itself can do everything. */
 export const FRAMED_CAPABILITIES: Capabilities = {
   receiveBackpressure: true,
@@ -80,6 +86,9 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   /** Our Close, once it was sent. */
   #closing: { readonly code: number; readonly reason: string } | undefined
   #transportEnded = false
+  /** Bytes out of an extension since others had their turn, and the timer with which they have it. */
+  #turnBytes = 0
+  #rest: TimerHandle
   /** Until when the transport may take to end. */
   #deadline: TimerHandle
 
@@ -230,6 +239,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#keepalive.end(error)
     this.#outbox.end(error)
     this.#sender.end(error)
+    if (this.#rest !== undefined) this.clock.clearTimeout(this.#rest)
+    this.#rest = undefined
     this.#parts?.fail(this.closedError)
     this.#parts = undefined
   }
@@ -290,6 +301,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
    */
   get #hasRoom(): boolean {
     if (this.#closing !== undefined || this.info !== undefined) return true
+    if (this.#rest !== undefined && !this.#polling && !this.#transportEnded) return false
     if (this.#parts !== undefined) return this.#parts.wantsMore || this.#transportEnded
     if (this.inbox.waiter !== undefined || this.#polling) return true
     const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
@@ -338,6 +350,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     // What comes behind the end is looked at only for the peer's Close.
     if (this.info !== undefined) return
     this.#keepalive.active = true
+    if (this.#protocol.extensions.length > 0) this.#countTurn(part.data.length)
     if (this.#parts !== undefined) {
       this.#pushPart(this.#parts, part)
       return
@@ -350,6 +363,16 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     // After our own Close it is the peer's that we wait for; messages that find no room are let go.
     const unwanted = this.#closing !== undefined && this.inbox.bytes > this.#options.inboxBytes
     if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(part.data)
+  }
+
+  #countTurn(bytes: number): void {
+    this.#turnBytes += bytes
+    if (this.#turnBytes < MAX_TURN_BYTES || this.#rest !== undefined) return
+    this.#rest = this.clock.setTimeout(() => {
+      this.#rest = undefined
+      this.#turnBytes = 0
+      this.#pump()
+    }, 0)
   }
 
   /** Whether the message that comes next, or is coming, is wanted in parts. */

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
+import { Protocol } from '../../src/codec/protocol.ts'
 import type { ReceiveOptions, Sendable } from '../../src/connection/connection.ts'
-import { bench, joined, watch } from './pair.ts'
+import { agreedDeflate, bench, joined, watch } from './pair.ts'
 
 const NEVER = { pingInterval: Number.POSITIVE_INFINITY }
 
@@ -798,6 +799,48 @@ describe('backpressure', () => {
     peer.transport.release()
     await clock.settle()
     expect(peer.of('CloseConnection')).toMatchObject([{ code: 1013 }])
+  })
+
+  test('S22 R15 what a little compressed input becomes does not keep the event loop: after 1 MiB others have a turn', async () => {
+    const { clock, ws, peer } = bench({ permessageDeflate: true, ...NEVER })
+    const compressed = new Protocol({ role: 'client', extensions: [agreedDeflate()] })
+    const wire = Array.from({ length: 40 }, () =>
+      compressed.send({ type: 'BytesMessage', data: new Uint8Array(262_144), compress: true }),
+    )
+    const end = compressed.send({ type: 'CloseConnection', code: 1000 })
+    let received = 0
+    const reading = (async () => {
+      for await (const message of ws) received += message.length
+    })()
+    await clock.settle()
+    peer.transport.write(Buffer.concat([...wire, end]))
+    await clock.settle()
+    expect(received).toBe(1 << 20)
+    const turns = spyOn(clock, 'setTimeout')
+    await clock.run(0)
+    expect(received).toBe(10 << 20)
+    expect(turns.mock.calls.filter(([, delay]) => delay === 0).length).toBe(9)
+    await reading
+    expect(ws.code).toBe(1000)
+    peer.transport.end()
+    await clock.settle()
+    expect(clock.pending).toEqual([])
+  })
+
+  test('S22 R15 what came before the end of the transport is received in spite of that turn, and a poll sees it', async () => {
+    const { clock, ws, peer } = bench({ permessageDeflate: true, ...NEVER })
+    const compressed = new Protocol({ role: 'client', extensions: [agreedDeflate()] })
+    const message = (): Uint8Array =>
+      compressed.send({ type: 'BytesMessage', data: new Uint8Array(1 << 20), compress: true })
+    peer.transport.write(Buffer.concat([message(), message(), message()]))
+    await clock.settle()
+    expect(((await ws.receive()) as Uint8Array).length).toBe(1 << 20)
+    expect(((await ws.receive({ timeout: 0 })) as Uint8Array).length).toBe(1 << 20)
+    peer.transport.end()
+    await clock.settle()
+    expect(((await ws.receive()) as Uint8Array).length).toBe(1 << 20)
+    await expect(ws.receive()).rejects.toMatchObject({ code: 1006 })
+    expect(clock.pending.length).toBeLessThanOrEqual(1)
   })
 
   test('S22 R16 a peer that pings and does not read takes no memory; the last Ping is answered when it reads', async () => {

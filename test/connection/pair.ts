@@ -1,6 +1,7 @@
 /** A connection under test in memory, on a fake clock, and what stands at its other end. */
 
 import { type ProtocolEvent, type Role, response } from '../../src/codec/event.ts'
+import { PerMessageDeflate } from '../../src/codec/permessage-deflate.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import { FRAMED_CAPABILITIES, FramedConnection } from '../../src/connection/framed.ts'
 import {
@@ -107,9 +108,11 @@ function framed(
   connectionOptions: ConnectionOptions,
 ): FramedConnection {
   const options = resolveConnectionOptions(connectionOptions)
+  const { maxMessageSize, maxFragments, permessageDeflate } = options
+  const extensions = permessageDeflate === false ? [] : [agreedDeflate()]
   return new FramedConnection({
     transport,
-    protocol: new Protocol({ role, maxMessageSize: options.maxMessageSize, maxFragments: options.maxFragments }),
+    protocol: new Protocol({ role, maxMessageSize, maxFragments, extensions }),
     clock,
     options,
     subprotocol: '',
@@ -119,6 +122,13 @@ function framed(
     mode: 'memory',
     capabilities: FRAMED_CAPABILITIES,
   })
+}
+
+/** permessage-deflate as both sides have agreed on it, without contexts to take over. */
+export function agreedDeflate(): PerMessageDeflate {
+  const extension = new PerMessageDeflate()
+  extension.accept([])
+  return extension
 }
 
 /** One connection, and a peer that the test plays. */
