@@ -499,6 +499,19 @@ describe('what is taken', () => {
     expect(protocol.output.take()).toEqual([frame])
   })
 
+  test('P18 every octet of a length is written, over what stood there before', () => {
+    for (const role of ['server', 'client'] as const) {
+      const protocol = new Protocol({ role })
+      protocol.sendBytes(new Uint8Array(1_000).fill(0xff))
+      giveBack(protocol.output.takeRange() as Uint8Array)
+      for (const length of [126, 65_535, 65_536, 100_000]) {
+        protocol.sendBytes(new Uint8Array(length))
+        const wire = join(protocol.output.take())
+        expect(rawFrames(wire).map(({ payload }) => payload.length)).toEqual([length])
+      }
+    }
+  })
+
   test('P18 lengths of more than 16 MiB are written in all of their octets', () => {
     for (const length of [0x1020304, 0x8000_0001]) {
       const protocol = new Protocol({ role: 'server' })
