@@ -170,6 +170,8 @@ export class Sender {
     let half = ''
     const source = iteratorOf(parts)
     try {
+      // Before the first part is waited for: what has ended will not end again.
+      if (!this.#gate.connected) throw this.#gate.sendError()
       for (let next = await this.#nextPart(source); !next.done; next = await this.#nextPart(source)) {
         let payload = ownPart(next.value)
         if (typeof payload === 'string') {

@@ -663,6 +663,27 @@ describe('sending', () => {
     expect(returned).toBe(true)
   })
 
+  test('S5 a stream for a connection that has ended rejects at once, and its source is told', async () => {
+    for (const end of ['close', 'terminate'] as const) {
+      const { clock, ws } = bench()
+      void ws[end]()
+      await clock.settle()
+      let returned = false
+      const source: AsyncIterableIterator<string> = {
+        [Symbol.asyncIterator]: () => source,
+        next: () => new Promise(() => {}),
+        return: () => {
+          returned = true
+          return Promise.resolve({ value: undefined, done: true })
+        },
+      }
+      const sent = watch(ws.sendStream(source))
+      await clock.settle()
+      expect(sent.value).toMatchObject({ name: 'ConnectionClosed' })
+      expect(returned).toBe(true)
+    }
+  })
+
   /** A source of one part that gives its second one when told. */
   function twoParts(): { readonly source: AsyncIterable<string>; readonly finish: () => void } {
     let finish = (): void => {}
