@@ -408,6 +408,7 @@ describe('frames for many connections', () => {
 
   test('P18 text and flags are encoded too', () => {
     expect(hexOf(encodeFrame(TEXT, 'é', false, 0x40))).toBe('4102c3a9')
+    expect(hexOf(encodeFrame(BINARY, Uint8Array.of(9), false, 0))).toBe('020109')
   })
 
   test('P18 frames that were published in a row leave as one piece', () => {
