@@ -500,6 +500,28 @@ describe('what is taken', () => {
     expect(protocol.output.take()).toEqual([frame])
   })
 
+  test('P18 text of three octets for each character has room, also where the shared memory ends', () => {
+    for (const role of ['server', 'client'] as const) {
+      const protocol = new Protocol({ role })
+      const texts = Array.from({ length: 40 }, (_, i) => '€'.repeat(i % 2 === 0 ? 20_000 : 1_000 + i))
+      for (const text of texts) protocol.sendText(text)
+      const frames = rawFrames(join(protocol.output.take()))
+      expect(frames.map(({ payload }) => new TextDecoder().decode(payload))).toEqual(texts)
+    }
+  })
+
+  test('P18 a large text in the middle of a message is a continuation', () => {
+    const protocol = new Protocol({ role: 'server' })
+    protocol.sendText('a', false)
+    protocol.sendText('b'.repeat(100_000), false)
+    protocol.sendText('', true)
+    expect(rawFrames(join(protocol.output.take())).map(({ opcode, fin }) => [opcode, fin])).toEqual([
+      [TEXT, false],
+      [0, false],
+      [0, true],
+    ])
+  })
+
   test('P18 every octet of a length is written, over what stood there before', () => {
     for (const role of ['server', 'client'] as const) {
       const protocol = new Protocol({ role })
