@@ -199,6 +199,26 @@ describe('what is let go', () => {
     })
   }
 
+  test('P18 S23 a connection that has nothing to send keeps no shared memory alive', async () => {
+    const other = new Protocol({ role: 'server' })
+    const idle = Array.from({ length: 20 }, () => new Protocol({ role: 'server' }))
+    const memory = idle.map((protocol, i) => {
+      protocol.sendText('a')
+      const range = i % 2 === 0 ? protocol.output.take()[0] : protocol.output.takeRange()
+      // The others go on to memory of their own.
+      for (let sent = 0; sent < 5; sent++) other.sendBytes(new Uint8Array(60_000))
+      other.output.take()
+      return new WeakRef((range as Uint8Array).buffer)
+    })
+    const alive = (): number => memory.filter((each) => each.deref() !== undefined).length
+    for (let round = 0; round < 20 && alive() > 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      Bun.gc(true)
+    }
+    expect(alive()).toBeLessThanOrEqual(3)
+    for (const protocol of idle) expect(protocol.output.pending).toBe(0)
+  })
+
   test('P5 S23 a Close lets go of the bytes behind it', async () => {
     const protocol = client()
     const chunks = feedMany(protocol, '88 00 81 05 "He"')
