@@ -70,7 +70,7 @@ function introduction(): string {
     'This page is made by `bun run bench report` from the results in `bench/results`, all but its last section.',
     [
       '```sh',
-      'bun run bench                # everything, about 25 minutes, and this page',
+      'bun run bench                # everything, about 30 minutes, and this page',
       'bun run bench echo http      # some sections',
       'bun run bench --short        # a look in 3 minutes; results and page go to .tmp, not here',
       "bun run bench echo --only 'node ours,node ws' --shapes 50x16x64",

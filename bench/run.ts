@@ -2,7 +2,7 @@
  *     bun run bench [section …] [--short] [--only 'node ours,node ws'] [--shapes 50x16x64,…] [--rounds N]
  *     bun run bench report
  *
- * Without a section all are run, about 25 minutes; `--short` takes less than 3. Every section writes its result to
+ * Without a section all are run, about 30 minutes; `--short` takes less than 3. Every section writes its result to
  * bench/results as soon as it is done, and the page docs/performance.md is made of what is there; `report` makes the
  * page alone. A short run, or one with `--only` or `--shapes`, goes to .tmp instead, so that it replaces nothing.
  */
