@@ -13,7 +13,7 @@ export function skipOf(bytes: Uint8Array): number {
   return -bytes.byteOffset & 3
 }
 
-/** A view of a chunk as 32-bit words, aligned to its buffer; made once per chunk because making one costs 60 ns. */
+/** A view of a chunk as 32-bit words, aligned to its buffer; made once per chunk because making one is dear. */
 export function wordsOf(bytes: Uint8Array): Int32Array {
   const skip = skipOf(bytes)
   const words = (bytes.length - skip) >> 2

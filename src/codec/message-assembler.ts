@@ -11,6 +11,7 @@ import { PartJoiner } from './part-joiner.ts'
 /** The parts of one message at a time. */
 export class MessageAssembler {
   readonly #maxMessageSize: number
+  #isText = false
   #text = ''
   #open = false
   readonly #bytes: PartJoiner = new PartJoiner()
@@ -46,6 +47,7 @@ export class MessageAssembler {
       return part.data
     }
     this.#open = true
+    this.#isText = part.type === 'TextMessage'
     if (part.type === 'TextMessage') {
       this.#text += part.data
       return part.messageFinished ? this.#finishText() : null
@@ -56,7 +58,7 @@ export class MessageAssembler {
 
   /** Takes what has been joined so far out, to be followed by the parts that are still to come. */
   take(): string | Uint8Array {
-    return this.#text === '' ? this.#finishBytes() : this.#finishText()
+    return this.#isText ? this.#finishText() : this.#finishBytes()
   }
 
   #finishText(): string {

@@ -16,7 +16,7 @@ const NOTHING: StringBuffer = stringBuffer(new Uint8Array(0))
 /**
  * The block of the last text that was decoded, for the next one.
  *
- * Fresh memory costs more than what is done with it: without this, 1 MiB of text took a tenth longer on Node.
+ * Fresh memory costs more than what is done with it (`bun run bench echo --only 'node ours' --shapes 4x1x1048576`).
  */
 let spare: StringBuffer = NOTHING
 
@@ -73,8 +73,7 @@ export class PartJoiner {
   /**
    * Takes the bytes out, as text.
    *
-   * They are decoded at once, since joining the strings of parts is slow on Node (`bun run bench echo --only
-   * 'node ours' --shapes 4x1x1048576` took a third longer).
+   * They are decoded at once, since joining the strings of parts is slow on Node (the same benchmark).
    *
    * @param ascii whether every byte is known to be ASCII; otherwise they must be valid UTF-8
    * @param end how many of the bytes to take; the rest is let go

@@ -644,6 +644,8 @@ describe('joining parts', () => {
     assembler.push(piece('02*1500'))
     expect(hexOf(assembler.take() as Uint8Array)).toBe(hexOf(bytesOf('01*1500 02*1500')))
     expect(assembler.push(part('ef', true))).toBe('ef')
+    assembler.push(part(''))
+    expect(assembler.take()).toBe('')
   })
 
   test('P15 the limit counts every part', () => {
