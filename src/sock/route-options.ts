@@ -4,6 +4,7 @@
  * They are those of a connection and, besides, who may connect and what happens at the end.
  */
 import type { Context, Env } from 'hono'
+import type { BlankInput, Input } from 'hono/types'
 import type { CloseInfo } from '../codec/errors.ts'
 import { isToken } from '../codec/header.ts'
 import type { Connection, Received, Sendable } from '../connection/connection.ts'
@@ -40,7 +41,8 @@ export type Handler<
   In = Received,
   Out = Sendable,
   Sub extends string = string,
-> = (ws: RouteConnection<In, Out, Sub>, c: Context<E, P>) => unknown
+  I extends Input = BlankInput,
+> = (ws: RouteConnection<In, Out, Sub>, c: Context<E, P, I>) => unknown
 
 /** Picks one of the subprotocols that the client offered, or none. Not called when it offered none. */
 export type SubprotocolChooser<Sub extends string, C> = {
@@ -62,20 +64,21 @@ export interface RouteOptions<
   Rx extends MaybeSchema = MaybeSchema,
   Tx extends MaybeSchema = MaybeSchema,
   Sub extends string = string,
+  I extends Input = BlankInput,
 > extends ConnectionOptions {
   /**
    * Who may connect, by `Origin` header; 403 for others (RFC 6455 §10.2). `'*'`, an origin, a list, or a function.
    *
    * @default the same host and port, for requests that carry `Origin`
    */
-  origin?: OriginPolicy<Context<E, P>>
+  origin?: OriginPolicy<Context<E, P, I>>
   /**
    * Subprotocols that the route speaks (RFC 6455 §1.9). Of a list, the first that the client offers is taken, in the
    * client's order; a function picks one. None is forced on a client that offers none.
    *
    * @default none
    */
-  subprotocols?: readonly Sub[] | SubprotocolChooser<Sub, Context<E, P>>
+  subprotocols?: readonly Sub[] | SubprotocolChooser<Sub, Context<E, P, I>>
   /** Answers 400 to a client with whom no subprotocol is agreed on. @default false */
   requireSubprotocol?: boolean
   /** Milliseconds that everything before the 101 may take on the route; then 503. @default 10_000 */
@@ -88,22 +91,22 @@ export interface RouteOptions<
   /** As `maxConnections`, per `connectionKey`, which it needs. One more gets 429 with Retry-After. @default Infinity */
   maxConnectionsPerKey?: number
   /** Whose connection this is, such as a user or an address; `undefined` counts for nobody. */
-  connectionKey?(c: Context<E, P>): string | undefined
+  connectionKey?(c: Context<E, P, I>): string | undefined
   /**
    * The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. Any other value
    * that it returns is a TypeError, and lets nobody in.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that never refuses returns nothing
-  beforeUpgrade?(c: Context<E, P>): Response | void | Promise<Response | void>
+  beforeUpgrade?(c: Context<E, P, I>): Response | void | Promise<Response | void>
   /**
    * Called once when the handler throws anything but the `ConnectionClosed` of its own connection. It starts before the
    * Close is sent and is not waited for. @default reports with `console.error`
    */
-  onError?(error: unknown, c: Context<E, P>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
+  onError?(error: unknown, c: Context<E, P, I>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
   /** The Close for an error of the handler; `undefined` for the default. @default 1011 without a reason */
   errorToClose?(error: unknown): CloseReason | undefined
   /** Called once when the connection has ended, however it ended. */
-  onClose?(info: CloseInfo, c: Context<E, P>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
+  onClose?(info: CloseInfo, c: Context<E, P, I>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
   /** Schema of what the peer sends: the handler gets what it gives. Any Standard Schema. */
   receive?: Rx
   /** Schema of what the handler sends: the peer gets what it gives. Any Standard Schema. */
@@ -114,7 +117,7 @@ export interface RouteOptions<
    * Called instead of closing with 1007 when a message does not fit `receive`. The message is left out and the
    * connection goes on, unless this closes it.
    */
-  onInvalid?(issues: readonly StandardIssue[], ws: Connection<Incoming<Rx>, Outgoing<Tx>>, c: Context<E, P>): unknown
+  onInvalid?(issues: readonly StandardIssue[], ws: Connection<Incoming<Rx>, Outgoing<Tx>>, c: Context<E, P, I>): unknown
 }
 
 /** Options of a Sock or a group. Schemas belong to routes: they type a handler. */

@@ -1,6 +1,7 @@
 /** WebSocket routes on Hono applications, as flask-sock has them on Flask. */
 import type { Context, Env, Hono, MiddlewareHandler, Schema } from 'hono'
-import type { BlankEnv, MergePath } from 'hono/types'
+import type { BlankEnv, BlankInput, Input, MergePath } from 'hono/types'
+import type { Received, Sendable } from '../connection/connection.ts'
 import { type DrainOptions, type DrainReport, LiveConnections } from '../connection/live-connections.ts'
 import { type BunWebSocketHandler, bunHost, bunWebSocketHandler } from '../runtime/bun.ts'
 import type { Host } from '../runtime/host.ts'
@@ -9,6 +10,7 @@ import { reportUnsupported } from '../runtime/host-limits.ts'
 import { type Fetch, hostedFetch } from '../runtime/hosted-upgrader.ts'
 import { type Topic, Topics } from '../topic/topics.ts'
 import { ConnectionCap } from './connection-cap.ts'
+import type { UpgradeMiddleware } from './hono-overloads.ts'
 import {
   checkRouteOptions,
   type Handler,
@@ -139,16 +141,20 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
    *
    * @throws as `route`
    */
-  upgrade<P extends string = string>(handler: Handler<E, P>): MiddlewareHandler<E, P>
+  upgrade<P extends string = string, E2 extends E = E, I extends Input = BlankInput>(
+    handler: Handler<E2, P, Received, Sendable, string, I>,
+  ): UpgradeMiddleware<E2, P, I>
   upgrade<
     P extends string = string,
     Rx extends MaybeSchema = undefined,
     Tx extends MaybeSchema = undefined,
     const Sub extends string = string,
+    E2 extends E = E,
+    I extends Input = BlankInput,
   >(
-    options: PerConnection<RouteOptions<E, P, Rx, Tx, Sub>, Context<E, P>>,
-    handler: Handler<E, P, Incoming<Rx>, Outgoing<Tx>, Sub>,
-  ): MiddlewareHandler<E, P>
+    options: PerConnection<RouteOptions<E2, P, Rx, Tx, Sub, I>, Context<E2, P, I>>,
+    handler: Handler<E2, P, Incoming<Rx>, Outgoing<Tx>, Sub, I>,
+  ): UpgradeMiddleware<E2, P, I>
   upgrade(...args: readonly unknown[]): MiddlewareHandler {
     const [options = {}, handler] = args.length < 2 ? [{}, args[0]] : args
     return this.#middleware(options, handler)

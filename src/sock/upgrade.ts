@@ -1,8 +1,10 @@
 /** The Hono middleware that turns an upgrade request into a connection: admission, upgrader, handler. */
 import type { Context, Env, MiddlewareHandler, Next } from 'hono'
 import { matchedRoutes } from 'hono/route'
+import type { BlankInput, Input } from 'hono/types'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
+import type { Received, Sendable } from '../connection/connection.ts'
 import { LiveConnections } from '../connection/live-connections.ts'
 import { headerList } from '../runtime/header-list.ts'
 import { hostClock } from '../runtime/host-clock.ts'
@@ -10,6 +12,7 @@ import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
 import { type Acceptance, UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
 import { admit, Places, refuse, shuttingDown } from './admission.ts'
 import { ConnectionCap } from './connection-cap.ts'
+import type { UpgradeMiddleware } from './hono-overloads.ts'
 import { runHandler } from './lifetime.ts'
 import {
   type Handler,
@@ -28,24 +31,29 @@ type AnyEnv = Context extends Context<infer E> ? E : never
 /**
  * A WebSocket route as Hono middleware: `app.get('/chat/:room', auth, upgrade(handler))`.
  *
+ * The handler's context is typed by the path, the application and up to three middleware in front, in `get` and the
+ * other methods; `on`, `use` and a call without a path take one. Elsewhere say the types:
+ * `upgrade<AppEnv, '/chat/:room'>(handler)`.
+ *
  * A request that is no upgrade goes on to the routes behind; when none answers, it gets 426.
  *
  * @throws {TypeError} at the call, for an unknown option or one of the wrong type, by name
  * @throws {RangeError} at the call, for an option out of range
  */
-export function upgrade<E extends Env = AnyEnv, P extends string = string>(
-  handler: Handler<E, P>,
-): MiddlewareHandler<E, P>
+export function upgrade<E extends Env = AnyEnv, P extends string = string, I extends Input = BlankInput>(
+  handler: Handler<E, P, Received, Sendable, string, I>,
+): UpgradeMiddleware<E, P, I>
 export function upgrade<
   E extends Env = AnyEnv,
   P extends string = string,
   Rx extends MaybeSchema = undefined,
   Tx extends MaybeSchema = undefined,
   const Sub extends string = string,
+  I extends Input = BlankInput,
 >(
-  options: PerConnection<RouteOptions<E, P, Rx, Tx, Sub>, Context<E, P>>,
-  handler: Handler<E, P, Incoming<Rx>, Outgoing<Tx>, Sub>,
-): MiddlewareHandler<E, P>
+  options: PerConnection<RouteOptions<E, P, Rx, Tx, Sub, I>, Context<E, P, I>>,
+  handler: Handler<E, P, Incoming<Rx>, Outgoing<Tx>, Sub, I>,
+): UpgradeMiddleware<E, P, I>
 export function upgrade(
   ...args: [handler: Handler] | [options: OptionLayer['options'], handler: Handler]
 ): MiddlewareHandler {

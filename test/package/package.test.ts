@@ -119,13 +119,21 @@ describe('every entry point of the tarball', () => {
 
 const CONSUMER = `
 import { Hono } from 'hono'
-import { ConnectionClosed, Sock } from 'fetch-sock'
+import { ConnectionClosed, Sock, upgrade } from 'fetch-sock'
 import { serve } from 'fetch-sock/server'
 const app = new Hono()
 const sock = new Sock(app)
 sock.route('/echo', async (ws) => {
   for await (const message of ws) await ws.send(message)
 })
+app.get(
+  '/rooms/:room',
+  async (_c, next) => next(),
+  upgrade((ws, c) => {
+    const room: string = c.req.param('room')
+    return ws.send(room)
+  }),
+)
 const server = await serve(app, { port: 0 })
 export const url: string = server.url
 export const closed: boolean = new Error() instanceof ConnectionClosed

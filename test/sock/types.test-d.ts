@@ -1,5 +1,8 @@
 /** What the compiler must infer and refuse; `tsc` is the test. */
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { hc } from 'hono/client'
+import { createFactory, createMiddleware } from 'hono/factory'
+import { validator } from 'hono/validator'
 import * as v from 'valibot'
 import { z } from 'zod'
 import type { Connection, Received, Sendable } from '../../src/connection/connection.ts'
@@ -141,50 +144,286 @@ sock.route('/sub', { subprotocols: (offered) => offered[0] }, (ws) => {
   same<typeof ws.protocol, string>(true)
 })
 
-// The form of Hono: the Sock, or an annotation, tells the types of the context.
+// H5 H11: the form of Hono. The handler knows the path, the variables of the application and what the middleware adds.
+const session = createMiddleware<{ Variables: { session: { id: number } } }>(async (_c, next) => next())
+const tenant = createMiddleware<{ Bindings: { TENANT: string } }>(async (_c, next) => next())
+const plain: MiddlewareHandler = async (_c, next) => next()
+const page = validator('query', () => ({ page: 1 }))
 app.get(
   '/native/:room',
-  async (_c, next) => next(),
-  sock.upgrade((ws, c) => {
+  upgrade((ws, c) => {
     same<typeof ws, Connection<Received, Sendable>>(true)
-    same<typeof c.var.user, { name: string }>(true)
-  }),
-)
-app.get(
-  '/native/:room',
-  sock.upgrade({ receive: From, beforeUpgrade: (c) => void c.var.user.name }, async (ws, c) => {
-    const message = await ws.receive()
-    same<typeof message, { n: number }>(true)
-    same<typeof c.var.user, { name: string }>(true)
-  }),
-)
-app.get(
-  '/native/:room',
-  upgrade((ws, c: Context<AppEnv, '/native/:room'>) => {
-    same<typeof ws, Connection<Received, Sendable>>(true)
-    same<typeof c.var.user, { name: string }>(true)
     const room = c.req.param('room')
     same<typeof room, string>(true)
+    const notRom = c.req.param('rom')
+    same<typeof notRom, string | undefined>(true)
+    same<typeof c.var.user, { name: string }>(true)
+    same<typeof c.env.SECRET, string>(true)
+    // @ts-expect-error no such variable
+    c.var.nobody
+    // @ts-expect-error no such binding
+    c.env.NOTHING
+  }),
+)
+app.get(
+  '/native/:room',
+  async (c, next) => {
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+    same<typeof c.var.user, { name: string }>(true)
+    await next()
+  },
+  upgrade((_ws, c) => {
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+    same<typeof c.var.user, { name: string }>(true)
+  }),
+)
+app.get(
+  '/native/:room/:seat?',
+  session,
+  upgrade((_ws, c) => {
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+    const seat = c.req.param('seat')
+    same<typeof seat, string | undefined>(true)
+    same<typeof c.var.session, { id: number }>(true)
+    same<typeof c.var.user, { name: string }>(true)
     // @ts-expect-error no such variable
     c.var.nobody
   }),
 )
 app.get(
   '/native/:room',
-  upgrade<AppEnv, '/native/:room'>((_ws, c) => {
+  plain,
+  session,
+  upgrade((_ws, c) => {
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+    same<typeof c.var.session, { id: number }>(true)
     same<typeof c.var.user, { name: string }>(true)
   }),
 )
 app.get(
-  '/native',
-  upgrade({ receive: From, send: To }, async (ws, c) => {
-    const message = await ws.receive()
-    same<typeof message, { n: number }>(true)
-    // @ts-expect-error a string is no message here
-    await ws.send('x')
-    c.req.param('room')
+  '/native/:room',
+  session,
+  tenant,
+  async (c, next) => {
+    same<typeof c.var.session, { id: number }>(true)
+    await next()
+  },
+  upgrade((_ws, c) => {
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+    same<typeof c.var.session, { id: number }>(true)
+    same<typeof c.env.TENANT, string>(true)
+    same<typeof c.env.SECRET, string>(true)
   }),
 )
+app.get(
+  '/native/:room',
+  page,
+  session,
+  upgrade({ beforeUpgrade: (c) => void c.req.valid('query').page }, (_ws, c) => {
+    same<ReturnType<typeof asked>, { page: number }>(true)
+    function asked() {
+      return c.req.valid('query')
+    }
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+    same<typeof c.var.session, { id: number }>(true)
+    // @ts-expect-error not validated
+    c.req.valid('json')
+  }),
+)
+
+// Options are typed as well.
+app.get(
+  '/native/:room',
+  session,
+  upgrade(
+    {
+      receive: From,
+      send: To,
+      subprotocols: ['v1', 'v2'],
+      connectionKey: (c) => `${c.req.param('room').length} ${c.var.session.id}`,
+      beforeUpgrade: (c) => (c.var.user.name ? undefined : c.text(c.env.SECRET, 401)),
+      onError: (_error, c, ws) => {
+        void c.req.param('room').length
+        void ws.send({ when: 1 })
+      },
+    },
+    async (ws, c) => {
+      const message = await ws.receive()
+      same<typeof message, { n: number }>(true)
+      same<typeof ws.protocol, '' | 'v1' | 'v2'>(true)
+      // @ts-expect-error a string is no message here
+      await ws.send('x')
+      const room = c.req.param('room')
+      same<typeof room, string>(true)
+      same<typeof c.var.session, { id: number }>(true)
+    },
+  ),
+)
+app.get(
+  '/native/:room',
+  upgrade(
+    (c) => ({ receive: From, idleTimeout: c.req.param('room').length }),
+    async (ws, c) => {
+      const message = await ws.receive()
+      same<typeof message, { n: number }>(true)
+      const room = c.req.param('room')
+      same<typeof room, string>(true)
+    },
+  ),
+)
+app.get(
+  '/native/:room',
+  // @ts-expect-error unknown option
+  upgrade({ maxMesageSize: 1 }, () => {}),
+)
+
+// Every method of the application that takes a handler.
+app.all(
+  '/native/:room',
+  upgrade((_ws, c) => void c.req.param('room').length),
+)
+app.on(
+  'GET',
+  '/native/:room',
+  upgrade((_ws, c) => void [c.req.param('room').length, c.var.user.name]),
+)
+app.on(
+  ['GET', 'POST'],
+  '/native/:room',
+  session,
+  upgrade((_ws, c) => {
+    same<typeof c.var, Context<AppEnv & { Variables: { session: { id: number } } }>['var']>(true)
+    void c.req.param('room').length
+  }),
+)
+app.use(
+  '/native/:room',
+  upgrade((_ws, c) => void [c.req.param('room').length, c.var.user.name]),
+)
+app.use(
+  '/native/:room',
+  session,
+  upgrade((_ws, c) => void [c.req.param('room').length, c.var.user.name, c.var.session.id]),
+)
+app
+  .get('/native/:room', session)
+  .get(upgrade((_ws, c) => void [c.req.param('room').length, c.var.user.name]))
+  .get(
+    session,
+    upgrade((_ws, c) => void [c.req.param('room').length, c.var.user.name, c.var.session.id]),
+  )
+
+// Sub-applications and base paths.
+const sub = new Hono<{ Variables: { role: 'admin' }; Bindings: { KEY: string } }>().basePath('/team/:team').get(
+  '/log/:level',
+  upgrade((_ws, c) => {
+    const [team, level] = [c.req.param('team'), c.req.param('level')]
+    same<typeof team, string>(true)
+    same<typeof level, string>(true)
+    const notTame = c.req.param('tame')
+    same<typeof notTame, string | undefined>(true)
+    same<typeof c.var.role, 'admin'>(true)
+    same<typeof c.env.KEY, string>(true)
+  }),
+)
+const whole = app.route('/sub', sub)
+
+// The client of Hono finds the sockets of an application that is one expression.
+hc<typeof whole>('http://localhost').sub.team[':team'].log[':level'].$ws({ param: { team: 'a', level: 'b' } })
+const withText = new Hono()
+  .get('/text', (c) => c.text('x'))
+  .get(
+    '/echo',
+    session,
+    upgrade(() => {}),
+  )
+hc<typeof withText>('http://localhost').echo.$ws()
+// @ts-expect-error no socket
+hc<typeof withText>('http://localhost').text.$ws()
+
+// The Sock of an application knows it by itself; and what is written out holds.
+app.get(
+  '/native/:room',
+  session,
+  sock.upgrade({ receive: From, beforeUpgrade: (c) => void c.var.user.name }, async (ws, c) => {
+    const message = await ws.receive()
+    same<typeof message, { n: number }>(true)
+    same<typeof c.var.user, { name: string }>(true)
+    same<typeof c.var.session, { id: number }>(true)
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+  }),
+)
+const apart = sock.upgrade((_ws, c) => {
+  same<typeof c.var.user, { name: string }>(true)
+})
+app.get('/native/:room', apart)
+app.get(
+  '/native/:room',
+  upgrade((_ws, c: Context<AppEnv, '/native/:room'>) => {
+    const room = c.req.param('room')
+    same<typeof room, string>(true)
+  }),
+)
+const written = upgrade<AppEnv, '/native/:room'>((_ws, c) => {
+  const room = c.req.param('room')
+  same<typeof room, string>(true)
+  same<typeof c.var.user, { name: string }>(true)
+})
+app.get('/native/:room', plain, plain, plain, plain, written)
+createFactory<AppEnv>().createHandlers(plain, written)
+const list: MiddlewareHandler[] = [plain, apart, written, upgrade(() => {})]
+app.use(...list)
+
+// Handlers that are none of ours are typed by Hono alone, with and without a socket behind or in front.
+app.get('/native/:room', (c) => {
+  const room = c.req.param('room')
+  same<typeof room, string>(true)
+  return c.text(c.var.user.name)
+})
+app.get(
+  '/native/:room',
+  session,
+  createMiddleware(async (c, next) => {
+    c.set('anything', 1)
+    await next()
+  }),
+  (c) => c.text(`${c.var.session.id}`),
+)
+app.get('/native/:room', session, page, (c) => c.json(c.req.valid('query')))
+app.get(
+  '/native/:room',
+  upgrade((_ws, c) => void c.req.param('room')),
+  (c) => c.text(c.req.param('room')),
+)
+app.get(
+  '/native',
+  createMiddleware(async (c) => {
+    c.set('anything', 1)
+    return c.text('x')
+  }),
+)
+app.get(
+  '/native/:room',
+  upgrade((_ws, c) => {
+    const room = c.req.param('room')
+    same<typeof room, string | undefined>(true)
+  }),
+  session,
+  (c) => c.text(c.req.param('room') + c.var.session.id),
+)
+// @ts-expect-error a handler answers
+app.get('/native', () => 3)
+function takes(_app: Hono<AppEnv>): void {}
+takes(app)
+// @ts-expect-error an application of another kind
+takes(new Hono<{ Variables: { other: 1 } }>())
 // @ts-expect-error unknown option
 upgrade({ maxMesageSize: 1 }, () => {})
 
