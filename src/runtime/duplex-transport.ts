@@ -1,4 +1,6 @@
 /** The byte transport over a socket of `node:net`, `node:tls`, or any other Duplex. */
+import { Buffer } from 'node:buffer'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ByteTransport, TransportEnd, TransportListener } from '../connection/transport.ts'
 import { destroy } from './raw-mode.ts'
@@ -28,6 +30,8 @@ export class DuplexTransport implements ByteTransport {
   readonly remoteAddress: string | undefined
   readonly #socket: Duplex
   readonly #pausable: boolean
+  /** Whether what was written may still be held when it no longer counts as unsent: other streams pass on the chunk itself. */
+  readonly #passesOn: boolean
   /** Unsent bytes up to which a `drain` event is believed. */
   readonly #lowMark: number
   #listener: TransportListener | undefined
@@ -52,6 +56,7 @@ export class DuplexTransport implements ByteTransport {
     this.remoteAddress = settings.remoteAddress
     this.#socket = socket
     this.#pausable = options.pausable ?? true
+    this.#passesOn = !(socket instanceof Socket)
     this.#lowMark = socket.writableHighWaterMark
     this.#ended = socket.readableEnded
     if (head !== undefined && head.length > 0) this.#hold(head)
@@ -84,14 +89,14 @@ export class DuplexTransport implements ByteTransport {
   write(bytes: Uint8Array): boolean {
     // After its end a socket takes a write for an error and drops what it had still to send.
     if (this.#finished) return true
-    return this.#socket.write(bytes) || this.#isLow()
+    return this.#socket.write(this.#own(bytes)) || this.#isLow()
   }
 
   writeAll(pieces: readonly Uint8Array[]): boolean {
     if (this.#finished) return true
     const socket = this.#socket
     socket.cork()
-    for (const piece of pieces) socket.write(piece)
+    for (const piece of pieces) socket.write(this.#own(piece))
     socket.uncork()
     return !socket.writableNeedDrain || this.#isLow()
   }
@@ -122,6 +127,11 @@ export class DuplexTransport implements ByteTransport {
     this.#held = []
     this.#heldBytes = 0
     destroy(this.#socket)
+  }
+
+  /** The bytes in memory that the socket may keep. */
+  #own(bytes: Uint8Array): Uint8Array {
+    return this.#passesOn ? Buffer.from(bytes) : bytes
   }
 
   /** Whether a refused write may go on all the same; if not, remembers to report the drain. */

@@ -96,8 +96,11 @@ test(`S17 ${RAW_MODE} a Duplex that is no socket, and Headers`, async () => {
   await until('101 Switching Protocols')
   duplex.push(Buffer.from(frame('in memory'), 'latin1'))
   assert.equal(await connection.receive(), 'in memory')
-  void connection.send('answer')
+  await connection.send('answer')
   await until(serverFrame('answer'))
+  await connection.send('second')
+  // The chunk of the first answer is still held, and the second was encoded after it had left.
+  await until(serverFrame('answer') + serverFrame('second'))
   duplex.push(null)
   assert.equal((await connection.closed).code, 1006)
 })
