@@ -22,8 +22,6 @@ export interface Presence {
  * to `onError` once and closes with 1011, or with what `errorToClose` says. The places are free again when the connection
  * has ended or never was, however long the handler goes on.
  *
- * One function, since its frame stays for the whole connection.
- *
  * @returns resolves, and never rejects, when the handler and the closing handshake are over
  */
 export async function runHandler(
@@ -36,71 +34,103 @@ export async function runHandler(
   let raw: Connection | null = null
   try {
     raw = await opened
-    if (raw === null) return places.release()
-    if (places.taken) void raw.closed.then(() => places.release())
-    live.enter(raw)
-    const ws = typedConnection(raw, options, c)
-    const ended = options.onClose && whenEnded(raw, ws, c, options)
-    try {
-      await handler(ws, c)
-      await raw.close(CloseCode.NORMAL_CLOSURE)
-    } catch (error) {
-      if (isOwnEnd(error, raw, ws)) await raw.close(CloseCode.NORMAL_CLOSURE)
-      else await closeBecause(error, raw, ws, c, options)
-    }
-    await ended
   } catch (error) {
-    places.release()
-    report(error, c)
-  } finally {
-    if (raw !== null) live.leave(raw)
+    report(error, c.req.url)
   }
+  if (raw === null) return places.release()
+  if (places.taken) releaseAtEnd(places, raw)
+  live.enter(raw)
+  // Not awaited: the frame of this function holds all that the request was made of, and would stay with the handler.
+  return follow(raw, c, options, handler, live)
+}
+
+/** Runs the handler. */
+function follow(
+  raw: Connection,
+  c: Context,
+  options: RouteOptions,
+  handler: Handler,
+  live: LiveConnections,
+): Promise<void> {
+  const ws = typedConnection(raw, options, c)
+  const ended = options.onClose && whenEnded(raw, ws, c, options)
+  const life: Life = { raw, ws, options, c: options.onError && c, ended, live }
+  return start(handler, ws, c).then(
+    () => returned(life),
+    (error: unknown) => threw(error, life),
+  )
+}
+
+/** What is kept for as long as a handler runs. */
+interface Life {
+  readonly raw: Connection
+  /** What the handler holds: `raw`, or something around it. */
+  readonly ws: Connection
+  readonly options: RouteOptions
+  /** For `onError`, if there is one: with what hangs on it, a context takes as much memory as a connection. */
+  readonly c: Context | undefined
+  /** Resolves when `onClose`, if there is one, has been told. */
+  readonly ended: Promise<void> | undefined
+  readonly live: LiveConnections
+}
+
+function releaseAtEnd(places: Places, raw: Connection): void {
+  void raw.closed.then(() => places.release())
+}
+
+/** Calls a handler, which need not be an async function: what it throws at once is a rejection as well. */
+function start(handler: Handler, ws: Connection, c: Context): Promise<unknown> {
+  try {
+    return Promise.resolve(handler(ws, c))
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+async function returned({ raw, ended, live }: Life): Promise<void> {
+  await raw.close(CloseCode.NORMAL_CLOSURE)
+  await ended
+  live.leave(raw)
+}
+
+async function threw(error: unknown, life: Life): Promise<void> {
+  const { raw, ws, options } = life
+  if (error instanceof ConnectionClosed && (error.connection === raw || error.connection === ws)) return returned(life)
+  // What onError sends at once still goes before the Close; it is not waited for, so that it cannot hold the peer.
+  const told = tell(error, life)
+  const { code, reason } = closeFor(error, raw, options)
+  await raw.close(code, reason)
+  await told
+  await life.ended
+  life.live.leave(raw)
 }
 
 /** Tells the application about the end, once it has come. */
 async function whenEnded(raw: Connection, ws: Connection, c: Context, options: RouteOptions): Promise<void> {
   const info = await raw.closed
-  await attempt(c, () => options.onClose?.(info, c, ws))
-}
-
-async function closeBecause(
-  error: unknown,
-  raw: Connection,
-  ws: Connection,
-  c: Context,
-  options: RouteOptions,
-): Promise<void> {
-  // What onError sends at once still goes before the Close; it is not waited for, so that it cannot hold the peer.
-  const told = tell(error, c, ws, options)
-  const { code, reason } = closeFor(error, c, options)
-  await raw.close(code, reason)
-  await told
-}
-
-function isOwnEnd(error: unknown, raw: Connection, ws: Connection): boolean {
-  return error instanceof ConnectionClosed && (error.connection === raw || error.connection === ws)
+  await attempt(raw, () => options.onClose?.(info, c, ws))
 }
 
 /** Reports an error that has nowhere else to go: one line and the stack. */
-export function report(error: unknown, c: Context): void {
-  console.error(`fetch-sock: error in the handler of ${c.req.path}:`, error)
+function report(error: unknown, url: string): void {
+  console.error(`fetch-sock: error in the handler of ${new URL(url).pathname}:`, error)
 }
 
 /** Runs a callback of the application; an error in it is reported and goes no further. */
-async function attempt(c: Context, callback: () => unknown): Promise<void> {
+async function attempt(raw: Connection, callback: () => unknown): Promise<void> {
   try {
     await callback()
   } catch (error) {
-    report(error, c)
+    report(error, raw.url)
   }
 }
 
-async function tell(error: unknown, c: Context, ws: Connection, options: RouteOptions): Promise<void> {
-  if (options.onError === undefined) report(error, c)
-  else await attempt(c, () => options.onError?.(error, c, ws))
+async function tell(error: unknown, { raw, ws, options, c }: Life): Promise<void> {
+  if (c === undefined) report(error, raw.url)
+  else await attempt(raw, () => options.onError?.(error, c, ws))
 }
 
-function closeFor(error: unknown, c: Context, options: RouteOptions): Required<CloseReason> {
+function closeFor(error: unknown, raw: Connection, options: RouteOptions): Required<CloseReason> {
   try {
     const chosen = options.errorToClose?.(error)
     if (chosen !== undefined) {
@@ -108,7 +138,7 @@ function closeFor(error: unknown, c: Context, options: RouteOptions): Required<C
       return { code: chosen.code, reason: fitReason(chosen.reason ?? '') }
     }
   } catch (failure) {
-    report(failure, c)
+    report(failure, raw.url)
   }
   return { code: CloseCode.INTERNAL_ERROR, reason: '' }
 }
