@@ -5,6 +5,7 @@
  * one range of bytes and costs one write. Large payloads of a server are passed on where they lie.
  */
 import { Buffer } from 'node:buffer'
+import { giveBlock, takeBlock } from './block-pool.ts'
 import type { Role } from './event.ts'
 import { randomMaskingKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
@@ -112,13 +113,14 @@ export function encodeFrame(opcode: number, payload: string | Uint8Array, fin: b
 }
 
 /**
- * Gives a range that `takeRange` returned back to the slab, when nobody has written behind it.
+ * Takes back the memory of what `take` or `takeRange` returned, once it has left for good.
  *
- * Only for a range that has left for good. It keeps a busy server within one slab that stays in the cache, where it
- * would otherwise take a new one every few thousand messages.
+ * It keeps a busy server within one slab that stays in the cache, where it would otherwise take a new one every few
+ * thousand messages: a range is written again when nobody has written behind it.
  */
-export function giveBack(range: Uint8Array): void {
-  if (range.buffer === slab.buffer && range.byteOffset + range.length === slabEnd) slabEnd = range.byteOffset
+export function giveBack(piece: Uint8Array): void {
+  if (piece.buffer !== slab.buffer) giveBlock(piece)
+  else if (piece.byteOffset + piece.length === slabEnd) slabEnd = piece.byteOffset
 }
 
 /** The frames of one connection that wait to be written. */
@@ -221,6 +223,7 @@ export class FrameEncoder {
     let size = frame.length - text.length
     // What is not ASCII has more bytes than code units, and is cut off.
     if (encoder.encodeInto(text, frame.subarray(size)).read !== text.length) {
+      giveBlock(frame)
       const length = Buffer.byteLength(text)
       frame = this.#largeFrame(firstByte, length)
       size = frame.length - length
@@ -249,7 +252,7 @@ export class FrameEncoder {
   /** Memory for a frame that has no place in the slab, with the header written but for the key. */
   #largeFrame(firstByte: number, length: number): StringBuffer {
     const size = headerSize(length) + (this.#mask === 0 ? 0 : 4)
-    const frame = stringBuffer(Buffer.allocUnsafeSlow(size + length))
+    const frame = stringBuffer(takeBlock(size + length).subarray(0, size + length))
     writeHeader(frame, 0, firstByte, length, this.#mask)
     return frame
   }

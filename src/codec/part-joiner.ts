@@ -5,6 +5,7 @@
  * came in and a tiny part must not keep a large chunk alive.
  */
 import { Buffer } from 'node:buffer'
+import { giveBlock, takeBlock } from './block-pool.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
 
 /** Largest block set aside for bytes that were announced and have not arrived. */
@@ -12,20 +13,6 @@ const MAX_BLOCK = 1 << 20
 const MIN_BLOCK = 1 << 10
 
 const NOTHING: StringBuffer = stringBuffer(new Uint8Array(0))
-
-/**
- * The block of the last text that was decoded, for the next one.
- *
- * Fresh memory costs more than what is done with it (`bun run bench echo --only 'node ours' --shapes 4x1x1048576`).
- */
-let spare: StringBuffer = NOTHING
-
-function takeBlock(size: number, text: boolean): StringBuffer {
-  if (!text || spare.length < size) return stringBuffer(Buffer.allocUnsafeSlow(size))
-  const block = spare
-  spare = NOTHING
-  return block
-}
 
 /** The bytes of one message at a time. */
 export class PartJoiner {
@@ -50,7 +37,8 @@ export class PartJoiner {
         // A message of one frame fits its block exactly; that is what `expected` is for.
         const exact = end - from + expected
         const wanted = expected > 0 ? exact : Math.max(exact, MIN_BLOCK, this.size)
-        this.#block = takeBlock(Math.min(wanted, MAX_BLOCK), text)
+        const size = Math.min(wanted, MAX_BLOCK)
+        this.#block = text ? takeBlock(size) : stringBuffer(Buffer.allocUnsafeSlow(size))
         this.#filled = 0
       }
       const count = Math.min(end - from, this.#block.length - this.#filled)
@@ -81,7 +69,7 @@ export class PartJoiner {
   takeText(ascii: boolean, end: number = this.size): string {
     const bytes = this.#blocks.length === 0 ? this.#block : stringBuffer(this.#join())
     const text = ascii ? bytes.latin1Slice(0, end) : bytes.utf8Slice(0, end)
-    if (this.#block.length > spare.length) spare = this.#block
+    giveBlock(this.#block)
     this.drop()
     return text
   }

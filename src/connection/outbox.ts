@@ -67,6 +67,8 @@ export class Outbox {
     if (range === undefined) {
       const pieces = this.#frames.take()
       this.#full = !this.#transport.writeAll(pieces)
+      // The last one first: what stands before it in the slab is then the end of what is written.
+      if (this.#transport.bufferedAmount === 0) pieces.toReversed().forEach(giveBack)
     } else {
       this.#full = !this.#transport.write(range)
       if (this.#transport.bufferedAmount === 0) giveBack(range)

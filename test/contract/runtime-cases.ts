@@ -37,7 +37,36 @@ async function drain(url: string, options: DrainOptions): Promise<DrainReport> {
   return (await response.json()) as DrainReport
 }
 
+/** Text of up to a million bytes that no other number gives, every third one with characters of two bytes. */
+function largeText(number: number): string {
+  const word = `${number % 3 === 0 ? '\u00e9' : '-'}${number}`
+  return word.repeat(Math.floor((300_000 + 20_000 * (number % 20)) / word.length))
+}
+
+/** Compared here: a difference of a million characters is nothing to print. */
+async function sameText(peer: Peer, wanted: string): Promise<boolean> {
+  return (await peer.next()) === wanted
+}
+
 export const RUNTIME_CASES: readonly Scenario[] = [
+  {
+    name: 'R16 large texts of several connections at once arrive whole, also where the peer reads late',
+    async run(url) {
+      const late = await Peer.dial(`${url}/echo`)
+      const prompt = [await Peer.dial(`${url}/echo`), await Peer.dial(`${url}/echo`)]
+      // More than the buffers of the operating system hold, so that answers wait in the server.
+      late.socket.pause()
+      for (let i = 0; i < 12; i++) late.send(largeText(i))
+      for (let round = 0; round < 8; round++) {
+        const texts = prompt.map((_, n) => largeText(20 + 2 * round + n))
+        prompt.forEach((peer, n) => void peer.send(texts[n] as string))
+        for (const [n, peer] of prompt.entries()) expect(await sameText(peer, texts[n] as string)).toBe(true)
+      }
+      late.socket.resume()
+      for (let i = 0; i < 12; i++) expect(await sameText(late, largeText(i))).toBe(true)
+      for (const peer of [late, ...prompt]) await peer.close()
+    },
+  },
   {
     name: 'R11 a connection is one object from the first message to the last, and nothing of it stays',
     async run(url) {
