@@ -11,7 +11,7 @@ import { SHUTTING_DOWN } from '../connection/live-connections.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
 import { headerList } from './header-list.ts'
-import type { LiveSockets } from './live-sockets.ts'
+import { LiveSocket, type LiveSockets, type SocketHolder } from './live-sockets.ts'
 import { lastResponse, refusal, writeResponse } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
 import { RAW_MODE } from './raw-mode.ts'
@@ -47,15 +47,16 @@ export interface RawHost {
 /** Milliseconds that other 'upgrade' listeners have to take what our application did not; then its answer is sent. */
 const UNCLAIMED = 2000
 
-/** The upgrader of one request. */
-export class RawHandshake implements Upgrader {
+/** The upgrader of one request. Nothing keeps it once the request is a connection. */
+export class RawHandshake implements Upgrader, SocketHolder {
   readonly mode: string = RAW_MODE
   readonly capabilities: Capabilities = FRAMED_CAPABILITIES
   readonly #host: RawHost
   readonly #incoming: IncomingMessage
   readonly #socket: Duplex
-  #head: Uint8Array
-  headers: HeaderList | undefined
+  readonly #live: LiveSocket
+  readonly #head: Uint8Array
+  readonly headers: HeaderList
   /** Bytes written to the socket, by whomever, before this request's turn. */
   #writtenBefore: number
   #deadline: TimerHandle
@@ -66,11 +67,7 @@ export class RawHandshake implements Upgrader {
   #upgraded = false
   #acceptance: Acceptance | undefined
   #request: Request | undefined
-  #connection: Connection | undefined
   #settle: ((connection: Connection | null) => void) | undefined
-  #abort: AbortController | undefined
-  /** Whether the peer has gone, or waited too long. */
-  #aborted = false
 
   /** Call it in the 'upgrade' event itself: there the socket has lost its 'error' listener. */
   constructor(host: RawHost, incoming: IncomingMessage, socket: Duplex, head: Uint8Array) {
@@ -81,8 +78,7 @@ export class RawHandshake implements Upgrader {
     this.#head = head
     this.headers = rawHeaders(incoming)
     this.#writtenBefore = bytesWritten(socket)
-    host.live.holders.add(this)
-    socket.on('close', () => this.#onClose())
+    this.#live = new LiveSocket(host.live, socket, this)
     // Most are decided in this turn, and a timer costs more than the decision.
     host.clock.afterTurn(() => {
       if (!this.#decided) this.#within(host.handshakeTimeout, () => this.#onDeadline())
@@ -93,9 +89,9 @@ export class RawHandshake implements Upgrader {
   async run(): Promise<void> {
     try {
       if (this.#isPipelined) await this.#earlierResponses()
-      if (this.#decided || this.headers === undefined) return
+      if (this.#decided) return
       checkHead(this.#incoming, this.headers)
-      if (isWebSocketUpgrade(this.headers)) await this.#respond(this.headers)
+      if (isWebSocketUpgrade(this.headers)) await this.#respond()
       else this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
     } catch (error) {
       if (error instanceof HandshakeError) return this.#decline(refusal(error.status, error.message))
@@ -116,29 +112,25 @@ export class RawHandshake implements Upgrader {
     return { response: upgradeResponse(prepare), opened }
   }
 
-  /** `Request.signal`. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController()
-    if (this.#aborted) this.#abort.abort()
-    return this.#abort.signal
-  }
-
   /** Drops the socket, unless another listener has it. */
-  destroy(): void {
-    if (this.#connection !== undefined) this.#connection.terminate()
-    else if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
+  terminate(): void {
+    if (!this.#host.isShared() || !this.#isTaken()) this.#socket.destroy()
   }
 
-  async #respond(headers: HeaderList): Promise<void> {
+  onGone(): void {
+    this.#decide()
+  }
+
+  async #respond(): Promise<void> {
     const { app, live } = this.#host
     if (live.draining) return this.#decline(shuttingDown())
-    const request = fetchRequest(this.#incoming, headers, this)
+    const request = fetchRequest(this.#incoming, this.headers, this.#live)
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
     const response = await app.fetch(request, env)
     if (this.#decided) await response.body?.cancel()
     else if (response.status !== 101) this.#decline(response)
     else if (live.draining) this.#decline(shuttingDown())
-    else this.#open(response, headers)
+    else this.#open(response)
   }
 
   get #isPipelined(): boolean {
@@ -162,7 +154,7 @@ export class RawHandshake implements Upgrader {
     }
   }
 
-  #open(response: Response, headers: HeaderList): void {
+  #open(response: Response): void {
     const socket = this.#socket
     const acceptance = this.#acceptance
     const request = this.#request
@@ -182,8 +174,8 @@ export class RawHandshake implements Upgrader {
       head: this.#head,
       // Admission has checked both; Fetch may have joined lines, these are as they came.
       asked: {
-        key: trimWhitespace(headerValues(headers, 'sec-websocket-key')[0] ?? ''),
-        extensions: parseExtensions(headerValues(headers, 'sec-websocket-extensions')),
+        key: trimWhitespace(headerValues(this.headers, 'sec-websocket-key')[0] ?? ''),
+        extensions: parseExtensions(headerValues(this.headers, 'sec-websocket-extensions')),
       },
       acceptance,
       extraHeaders: headerList(response.headers).filter(
@@ -193,10 +185,9 @@ export class RawHandshake implements Upgrader {
       request,
       clock: this.#host.clock,
     })
-    this.#connection = connection
+    this.#live.holder = connection
     this.#host.live.add(connection, acceptance.handled)
-    this.#settle?.(connection)
-    this.#giveUp()
+    this.#decide(connection)
   }
 
   #decline(response: Response): void {
@@ -206,13 +197,11 @@ export class RawHandshake implements Upgrader {
 
   /** Sends an answer that is no upgrade, once it is sure that nobody else sends one. */
   #answer(send: () => void): void {
-    this.#decided = true
-    this.#settle?.(null)
+    this.#decide()
     const answer = (): void => {
       this.#answering = true
       send()
     }
-    this.#host.clock.clearTimeout(this.#deadline)
     if (!this.#host.isShared()) answer()
     else this.#within(UNCLAIMED, () => (this.#isTaken() ? this.#release() : answer()))
   }
@@ -224,38 +213,22 @@ export class RawHandshake implements Upgrader {
   }
 
   #onDeadline(): void {
-    this.#cancel()
-    if (this.#isPipelined) this.destroy()
+    this.#live.abort()
+    if (this.#isPipelined) this.terminate()
     else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
   }
 
-  /** The socket is gone, or someone else's. */
+  /** The socket is someone else's. */
   #release(): void {
-    this.#host.live.holders.delete(this)
-    this.#settle?.(null)
-    this.#giveUp()
+    this.#live.release()
+    this.#decide()
   }
 
-  /** Nothing more is to be decided: what the handshake held is given up, since it lives as long as its socket. */
-  #giveUp(): void {
+  /** It is known what becomes of the request. */
+  #decide(connection: Connection | null = null): void {
     this.#decided = true
     this.#host.clock.clearTimeout(this.#deadline)
-    this.#deadline = undefined
-    this.#settle = undefined
-    this.#acceptance = undefined
-    this.#request = undefined
-    this.#head = NO_BYTES
-    this.headers = undefined
-  }
-
-  #cancel(): void {
-    this.#aborted = true
-    this.#abort?.abort()
-  }
-
-  #onClose(): void {
-    this.#release()
-    this.#cancel()
+    this.#settle?.(connection)
   }
 
   /** Whether another 'upgrade' listener reads from the socket, or has answered. */
@@ -269,7 +242,6 @@ export class RawHandshake implements Upgrader {
   }
 }
 
-const NO_BYTES = new Uint8Array(0)
 const RETRY_AFTER = { 'Retry-After': '5' } as const
 
 function report(error: unknown, onError: (error: unknown) => void): void {
