@@ -8,10 +8,12 @@ const ROLES: readonly Role[] = ['server', 'client']
 describe('wrong arguments fail at the call', () => {
   test('P7 a limit is a positive integer or Infinity', () => {
     for (const size of [1, 16_384, Number.POSITIVE_INFINITY]) expect(() => assertLimit('x', size)).not.toThrow()
+    expect(() => assertLimit('x', 0, 0)).not.toThrow()
     for (const size of [0, ...NO_LIMITS]) {
-      expect(() => assertLimit('maxHeadSize', size)).toThrow(RangeError)
-      expect(() => assertLimit('maxHeadSize', size)).toThrow(/^maxHeadSize must be/)
+      const said = `maxHeadSize must be a positive integer or Infinity, not ${size}`
+      expect(() => assertLimit('maxHeadSize', size)).toThrow(new RangeError(said))
     }
+    expect(() => assertLimit('x', -1, 0)).toThrow(new RangeError('x must be 0, a positive integer or Infinity, not -1'))
   })
 
   test('P1 P2 a limit that is none, which would be no limit, is refused when the connection is made', () => {
