@@ -37,6 +37,9 @@ const OTHER_ROUNDS = 2
 const BINARY = MAIN.filter((subject) => subject.control === undefined)
 const BINARY_SHAPES = [shape('50x16x64'), shape('10x4x16384'), shape('4x1x1048576')]
 
+/** Bytes of the messages that have more rounds. */
+const SMALL = 64
+
 export function shape(text: string): Shape {
   const [connections = 1, inFlight = 1, size = 64] = text.split('x').map(Number)
   return { connections, inFlight, size }
@@ -61,13 +64,16 @@ export interface EchoPlan extends Timing {
   readonly shapes: readonly Shape[]
   readonly mode: 'text' | 'binary'
   readonly rounds: number
+  /** Of messages of 64 B. */
+  readonly smallRounds: number
   readonly path?: string
 }
 
 export async function measureEcho(plan: EchoPlan): Promise<EchoRow[]> {
-  const { seconds, warmup, mode, path = '/', rounds } = plan
+  const { seconds, warmup, mode, path = '/' } = plan
   const rows: EchoRow[] = []
   for (const of of plan.shapes) {
+    const rounds = of.size === SMALL ? plan.smallRounds : plan.rounds
     const job = (subject: Subject) => ({
       subject,
       rounds: MAIN.includes(subject) ? rounds : Math.min(rounds, OTHER_ROUNDS),
@@ -80,13 +86,14 @@ export async function measureEcho(plan: EchoPlan): Promise<EchoRow[]> {
   return rows
 }
 
-export async function echo({ short, timing, rounds, only, shapes }: Plan): Promise<EchoRow[]> {
+export async function echo({ short, timing, rounds, smallRounds, only, shapes }: Plan): Promise<EchoRow[]> {
   const subjects = (short ? MAIN : SUBJECTS).filter(only)
   const text = await measureEcho({
     subjects,
     shapes: shapes?.map(shape) ?? (short ? SHORT_SHAPES : SHAPES),
     mode: 'text',
     rounds,
+    smallRounds,
     ...timing,
   })
   if (short || shapes !== undefined) return text
@@ -94,7 +101,8 @@ export async function echo({ short, timing, rounds, only, shapes }: Plan): Promi
     subjects: BINARY.filter(only),
     shapes: BINARY_SHAPES,
     mode: 'binary',
-    rounds: Math.min(rounds, 2),
+    rounds: Math.min(rounds, OTHER_ROUNDS),
+    smallRounds: Math.min(smallRounds, OTHER_ROUNDS),
     ...timing,
   })
   return [...text, ...binary]

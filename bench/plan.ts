@@ -9,6 +9,8 @@ export interface Plan {
   readonly aside: boolean
   readonly timing: Timing
   readonly rounds: number
+  /** Of echoes of 64 B: they take little time, and one round tells less than its figure says. */
+  readonly smallRounds: number
   /** Whether a subject was asked for, by `--only`. */
   readonly only: (subject: Subject) => boolean
   /** As `--shapes` names them, for echo alone. */
@@ -19,11 +21,13 @@ export function planOf(argv: readonly string[]): Plan {
   const short = argv.includes('--short')
   const names = argument(argv, '--only')?.split(',')
   const shapes = argument(argv, '--shapes')?.split(',')
+  const rounds = argument(argv, '--rounds')
   return {
     short,
     aside: short || names !== undefined || shapes !== undefined,
     timing: short ? { seconds: 0.3, warmup: 0.2 } : { seconds: 0.9, warmup: 1.2 },
-    rounds: Number(argument(argv, '--rounds') ?? (short ? 1 : 3)),
+    rounds: Number(rounds ?? (short ? 1 : 3)),
+    smallRounds: Number(rounds ?? (short ? 1 : 5)),
     only: ({ name }) => names === undefined || names.includes(name),
     shapes,
   }

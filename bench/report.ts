@@ -16,12 +16,14 @@ import {
   type Plots,
 } from './report/load-sections.ts'
 import { page, table } from './report/markdown.ts'
+import { profileSection } from './report/profile-section.ts'
 import { targets } from './report/targets.ts'
 import { type Environment, loadResult } from './results.ts'
 
 const BY_HAND = '## What was tried'
 const SECTIONS = [
   'echo',
+  'profile',
   'broadcast',
   'deflate',
   'codec',
@@ -48,6 +50,7 @@ export async function writeReport(aside: boolean): Promise<string> {
     environmentOf(aside),
     targets(aside),
     echoSection(aside, plots),
+    profileSection(aside),
     broadcastSection(aside),
     deflateSection(aside),
     fairnessSection(aside),
@@ -70,8 +73,9 @@ function introduction(): string {
     'This page is made by `bun run bench report` from the results in `bench/results`, all but its last section.',
     [
       '```sh',
-      'bun run bench                # everything, about 30 minutes, and this page',
+      'bun run bench                # everything, about 35 minutes, and this page',
       'bun run bench echo http      # some sections',
+      'bun run bench profile        # where the time goes: ours under the profiler of each runtime',
       'bun run bench --short        # a look in 3 minutes; results and page go to .tmp, not here',
       "bun run bench echo --only 'node ours,node ws' --shapes 50x16x64",
       'bun run bench report         # this page from what is kept',

@@ -2,9 +2,10 @@
  *     bun run bench [section …] [--short] [--only 'node ours,node ws'] [--shapes 50x16x64,…] [--rounds N]
  *     bun run bench report
  *
- * Without a section all are run, about 30 minutes; `--short` takes less than 3. Every section writes its result to
- * bench/results as soon as it is done, and the page docs/performance.md is made of what is there; `report` makes the
- * page alone. A short run, or one with `--only` or `--shapes`, goes to .tmp instead, so that it replaces nothing.
+ * Without a section all are run, about 35 minutes; `--short` takes less than 3 and leaves out `profile`. Every section
+ * writes its result to bench/results as soon as it is done, and the page docs/performance.md is made of what is there;
+ * `report` makes the page alone. A short run, or one with `--only` or `--shapes`, goes to .tmp instead, so that it
+ * replaces nothing.
  */
 import process from 'node:process'
 import { broadcast } from './broadcast.ts'
@@ -15,6 +16,7 @@ import { fairness } from './fairness.ts'
 import { handshake, http } from './handshake.ts'
 import { memory } from './memory.ts'
 import { type Plan, planOf } from './plan.ts'
+import { profile } from './profile.ts'
 import { writeReport } from './report.ts'
 import { describeEnvironment, saveResult } from './results.ts'
 import { scale } from './scale.ts'
@@ -23,6 +25,7 @@ import { turn } from './turn-section.ts'
 
 const SECTIONS: Readonly<Record<string, (plan: Plan) => Promise<readonly unknown[]>>> = {
   echo,
+  profile,
   broadcast,
   deflate,
   codec,
@@ -54,7 +57,7 @@ if (unknown !== undefined) {
 const failed: string[] = []
 if (!argv.includes('report')) {
   const begun = Date.now()
-  for (const section of named.length > 0 ? named : Object.keys(SECTIONS)) {
+  for (const section of named.length > 0 ? named : sectionsOf(plan)) {
     if (Date.now() - begun > PATIENCE) {
       failed.push(`${section} (no time left)`)
       continue
@@ -80,6 +83,11 @@ async function runSection(section: string): Promise<void> {
     failed.push(section)
     console.error(`## ${section} failed:`, error)
   }
+}
+
+/** A profile is no look: it wants samples. */
+function sectionsOf({ short }: Plan): string[] {
+  return Object.keys(SECTIONS).filter((section) => !(short && section === 'profile'))
 }
 
 /** Whether a word is what follows an option. */

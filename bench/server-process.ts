@@ -16,12 +16,16 @@ export interface BenchServer {
   readonly port: number
   /** Processor time of all its threads so far, in seconds. */
   cpu(): number
+  /** Of its first thread, the one that runs JavaScript. */
+  mainCpu(): number
   /** Resident memory, in bytes. */
   rss(): number
   /** Open files, sockets included. */
   handles(): number
   /** What it has said on its error stream, cut. */
   said(): string
+  /** Asks it to exit and waits until it has; only for one that answers SIGTERM so. */
+  end(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -35,9 +39,11 @@ export async function startServer(
   subject: string,
   runtime: Runtime,
   args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): Promise<BenchServer> {
   const port = await freePort()
-  const argv = await command(runtime, join(import.meta.dir, 'subjects', `${subject}.ts`), [`${port}`, ...args])
+  const file = join(import.meta.dir, 'subjects', `${subject}.ts`)
+  const argv = await command(runtime, file, [`${port}`, ...args], flags)
   const child = Bun.spawn(['taskset', '-c', SERVER_CORE, ...argv], {
     stdin: 'ignore',
     stdout: 'ignore',
@@ -66,9 +72,14 @@ export async function startServer(
     pid: child.pid,
     port,
     cpu: () => cpuSeconds(child.pid),
+    mainCpu: () => threadSeconds(child.pid, child.pid),
     rss: () => rssBytes(child.pid),
     handles: () => readdirSync(`/proc/${child.pid}/fd`).length,
     said: () => said.slice(0, SAID_LIMIT),
+    end: async () => {
+      child.kill('SIGTERM')
+      await child.exited
+    },
     stop,
   }
 }
@@ -97,17 +108,21 @@ function listens(port: number): Promise<boolean> {
 
 /** The scheduler counts in nanoseconds; /proc/<pid>/stat only in hundredths of a second. */
 function cpuSeconds(pid: number): number {
-  let nanoseconds = 0
+  let seconds = 0
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+      seconds += threadSeconds(pid, task)
     } catch (error) {
       // A thread may end between the two lines.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && (error as NodeJS.ErrnoException).code !== 'ESRCH')
         throw error
     }
   }
-  return nanoseconds / 1e9
+  return seconds
+}
+
+function threadSeconds(pid: number, thread: number | string): number {
+  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9
 }
 
 function rssBytes(pid: number): number {

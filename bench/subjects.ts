@@ -43,15 +43,19 @@ export function subjectsNamed(...names: readonly string[]): Subject[] {
 /**
  * Starts a subject, measures, and stops it, whatever happens. A failure is an answer too: it stands in the table, and
  * the run goes on.
+ *
+ * @param args of the subject
+ * @param flags of its runtime
  */
 export async function withServer<T>(
   subject: Subject,
   measure: (server: BenchServer) => Promise<T>,
   args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): Promise<T | Failure> {
   let server: BenchServer | undefined
   try {
-    server = await startServer(subject.file, subject.runtime, args)
+    server = await startServer(subject.file, subject.runtime, args, flags)
     return await measure(server)
   } catch (error) {
     const said = server?.said().trim().split('\n')[0] ?? ''

@@ -57,16 +57,25 @@ export function executable(runtime: Runtime): string {
   }
 }
 
-/** The command that runs a TypeScript file of this repository. */
-export async function command(runtime: Runtime, file: string, args: readonly string[] = []): Promise<string[]> {
+/**
+ * The command that runs a TypeScript file of this repository.
+ *
+ * @param flags of the runtime itself
+ */
+export async function command(
+  runtime: Runtime,
+  file: string,
+  args: readonly string[] = [],
+  flags: readonly string[] = [],
+): Promise<string[]> {
   switch (runtime) {
     case 'node':
     case 'node-current':
-      return [executable(runtime), '--enable-source-maps', await bundle(file), ...args]
+      return [executable(runtime), '--enable-source-maps', ...flags, await bundle(file), ...args]
     case 'bun':
-      return [executable(runtime), file, ...args]
+      return [executable(runtime), ...flags, file, ...args]
     case 'deno':
-      return [executable(runtime), 'run', '-A', '--quiet', file, ...args]
+      return [executable(runtime), 'run', '-A', '--quiet', ...flags, file, ...args]
   }
 }
 
