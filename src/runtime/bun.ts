@@ -2,6 +2,8 @@
 import type { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
+import { serverClock } from './host-clock.ts'
+import { headersOf } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
 
 /** The part of Bun's `ServerWebSocket` that is needed here. */
@@ -59,6 +61,7 @@ export function bunServer(env: unknown): BunServer | undefined {
 /** `Bun.serve` as a host. */
 export const bunHost: Host = {
   mode: 'bun-serve',
+  clock: serverClock,
   capabilities: {
     receiveBackpressure: false,
     sendBackpressure: true,
@@ -72,7 +75,8 @@ export const bunHost: Host = {
   unsupported: ['permessageDeflate', 'maxFragments', 'inboxMessages'],
   announce: upgradeResponse,
   upgrade(upgrade: HostedUpgrade): Response {
-    const { hostRequest, headers, acceptance, env } = upgrade
+    const { hostRequest, acceptance, env } = upgrade
+    const headers = headersOf(upgrade)
     // Without this header Bun takes the first subprotocol offered; an empty one is not sent.
     if (acceptance.subprotocol === undefined) headers.set('sec-websocket-protocol', '')
     const data: BunSocketData = { upgrade, socket: undefined }

@@ -1,6 +1,8 @@
 /** Cloudflare Workers: `export default app`. */
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
+import { hostClock } from './host-clock.ts'
+import { headersOf } from './hosted-headers.ts'
 
 interface WorkerWebSocket extends StandardWebSocket {
   accept(): void
@@ -26,6 +28,7 @@ function response101(webSocket: WorkerWebSocket, headers?: Headers): Response {
 /** Cloudflare Workers as a host; a Durable Object is the same. */
 export const cloudflareHost: Host = {
   mode: 'cloudflare',
+  clock: hostClock,
   capabilities: {
     receiveBackpressure: false,
     sendBackpressure: true,
@@ -55,7 +58,7 @@ export const cloudflareHost: Host = {
     const connection = openHosted(cloudflareHost, new EventSocket(server, address), upgrade)
     server.accept()
     upgrade.opened(connection)
-    return response101(client, upgrade.headers)
+    return response101(client, headersOf(upgrade))
   },
 }
 

@@ -1,12 +1,13 @@
 /** `Deno.serve(app.fetch)`. */
 
+import type { HostedConnection } from '../connection/hosted.ts'
 import { deferredRequest } from './deferred-request.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { headerList } from './header-list.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
-import { hostClock } from './host-clock.ts'
+import { serverClock } from './host-clock.ts'
+import { addHeaders } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
-import { SharedTimers } from './shared-timer.ts'
 
 interface DenoHost {
   upgradeWebSocket(
@@ -21,7 +22,6 @@ function deno(): DenoHost | undefined {
 
 /** Milliseconds from the 101 to the open socket. */
 const OPEN_LIMIT = 5000
-const opening = new SharedTimers(hostClock.setTimeout)
 
 /** Whether this is Deno. */
 export function isDeno(): boolean {
@@ -31,6 +31,7 @@ export function isDeno(): boolean {
 /** `Deno.serve` as a host. */
 export const denoHost: Host = {
   mode: 'deno-serve',
+  clock: serverClock,
   capabilities: {
     receiveBackpressure: false,
     sendBackpressure: true,
@@ -59,23 +60,35 @@ export const denoHost: Host = {
   announce: upgradeResponse,
   /** After `upgradeWebSocket` nothing may throw and no other response may be given: either ends the process. */
   upgrade(upgrade: HostedUpgrade): Response {
-    const { hostRequest, headers, acceptance, env } = upgrade
+    const { hostRequest, acceptance, env } = upgrade
     const { pingInterval } = acceptance.options
     // Deno pings a silent peer itself, and drops it when it does not answer. Seconds; 0 for never.
     const idleTimeout = pingInterval === Number.POSITIVE_INFINITY ? 0 : Math.ceil(pingInterval / 1000)
     const address = (env as { remoteAddr?: { hostname?: string } } | undefined)?.remoteAddr?.hostname
     // Its option `protocol` finds nothing in an offer without spaces; a header of ours goes out as it is.
     const { socket, response } = (deno() as DenoHost).upgradeWebSocket(hostRequest, { idleTimeout })
-    for (const [name, value] of headerList(headers)) response.headers.append(name, value)
+    addHeaders(upgrade, response.headers)
     // A message that comes while Deno closes makes it drop the connection, Close and all.
-    const connection = openHosted(denoHost, new EventSocket(socket, address, true), upgrade)
-    // A client that left before its 101 is told by nothing.
-    const deadline = opening.set(() => connection.terminate(), OPEN_LIMIT)
-    socket.addEventListener('open', () => {
-      deadline.clear()
-      upgrade.opened(connection)
-    })
-    void connection.closed.then(() => upgrade.opened(null))
+    awaitOpen(socket, openHosted(denoHost, new EventSocket(socket, address, true), upgrade), upgrade.opened)
     return response
   },
+}
+
+/** Its listeners live as long as the socket, and hold nothing that was for the handshake alone. */
+function awaitOpen(socket: StandardWebSocket, connection: HostedConnection, opened: HostedUpgrade['opened']): void {
+  let waiting: { readonly opened: typeof opened; readonly connection: typeof connection } | undefined = {
+    opened,
+    connection,
+  }
+  const decide = (isOpen: boolean): void => {
+    if (waiting === undefined) return
+    const { opened, connection } = waiting
+    waiting = undefined
+    serverClock.clearTimeout(deadline)
+    opened(isOpen ? connection : null)
+  }
+  // A client that left before its 101 is told by nothing.
+  const deadline = serverClock.setTimeout(() => waiting?.connection.terminate(), OPEN_LIMIT)
+  socket.addEventListener('open', () => decide(true))
+  void connection.closed.then(() => decide(false))
 }

@@ -29,7 +29,8 @@ export class EventSocket implements HostedSocket {
   readonly #socket: StandardWebSocket
   readonly #closesLate: boolean
   #events: HostedSocketEvents | undefined
-  readonly #early: ((events: HostedSocketEvents) => void)[] = []
+  /** What came before somebody attached; `undefined` once the end was told. */
+  #early: ((events: HostedSocketEvents) => void)[] | undefined = []
 
   /** @param closesLate whether messages that are here already must be read before a Close is sent */
   constructor(socket: StandardWebSocket, remoteAddress?: string, closesLate: boolean = false) {
@@ -51,13 +52,22 @@ export class EventSocket implements HostedSocket {
 
   attach(events: HostedSocketEvents): void {
     this.#events = events
-    for (const tell of this.#early.splice(0)) tell(events)
+    for (const tell of this.#early?.splice(0) ?? []) tell(events)
   }
 
   /** Passes an event on, or keeps it for who attaches later. */
   #tell(tell: (events: HostedSocketEvents) => void): void {
-    if (this.#events === undefined) this.#early.push(tell)
-    else tell(this.#events)
+    if (this.#events !== undefined) tell(this.#events)
+    else this.#early?.push(tell)
+  }
+
+  /** The end. Deno keeps a socket, and what its listeners hold, for some time after it: not the connection with it. */
+  #tellEnd(code: number, reason: string, wasClean: boolean): void {
+    this.#tell((events) => {
+      this.#events = undefined
+      this.#early = undefined
+      events.onClose(code, reason, wasClean)
+    })
   }
 
   #listen(): void {
@@ -69,7 +79,7 @@ export class EventSocket implements HostedSocket {
     socket.addEventListener('close', ({ code, reason, wasClean }) => {
       // Some hosts leave the answer to the peer's Close to us.
       if (socket.readyState !== CLOSED) this.#attempt(() => socket.close(code, reason))
-      this.#tell((events) => events.onClose(code, reason, wasClean))
+      this.#tellEnd(code, reason, wasClean)
     })
     socket.addEventListener('error', () => {
       // Where a broken protocol is an error without a close.
@@ -79,7 +89,7 @@ export class EventSocket implements HostedSocket {
 
   #tellBroken(): void {
     // A close that is on its way comes first, and knows more.
-    hostClock.afterTurn(() => this.#tell((events) => events.onClose(1006, '', false)))
+    hostClock.afterTurn(() => this.#tellEnd(1006, '', false))
   }
 
   send(data: string | Uint8Array): void {

@@ -1,10 +1,10 @@
 /** The host port: a runtime that frames WebSockets itself, from a request that the application has let through. */
 import type { HeaderList } from '../codec/header.ts'
+import type { Clock } from '../connection/clock.ts'
 import type { Capabilities } from '../connection/connection.ts'
 import { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket } from '../connection/hosted-socket.ts'
 import type { RequestFacts } from './deferred-request.ts'
-import { hostClock } from './host-clock.ts'
 import type { Acceptance, Prepare } from './upgrader.ts'
 
 /** One handshake whose 101 has come out of the application. */
@@ -15,8 +15,6 @@ export interface HostedUpgrade {
   readonly request: Request
   /** The 101 that came out of the application. */
   readonly response: Response
-  /** With every header that goes out on the 101, the subprotocol included. */
-  readonly headers: Headers
   readonly acceptance: Acceptance
   /** What came beside the request. */
   readonly env: unknown
@@ -36,6 +34,7 @@ export interface Host {
   /** As `Connection.mode`. */
   readonly mode: string
   readonly capabilities: Capabilities
+  readonly clock: Clock
   /** Options that have no effect here, by name. */
   readonly unsupported: readonly string[]
   /**
@@ -63,7 +62,7 @@ export function openHosted(
 ): HostedConnection {
   return new HostedConnection({
     socket,
-    clock: hostClock,
+    clock: host.clock,
     options: acceptance.options,
     subprotocol: acceptance.subprotocol ?? '',
     extensions: '',

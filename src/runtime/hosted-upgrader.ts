@@ -5,16 +5,14 @@
  * whole application has answered: `hostedFetch` is the outermost function, the middleware of a route only says what it
  * wants. The two find each other by the request.
  */
-import { type HeaderList, isReservedHeader } from '../codec/header.ts'
+import type { HeaderList } from '../codec/header.ts'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { bunHost, bunServer } from './bun.ts'
 import { cloudflareHost, isCloudflare } from './cloudflare.ts'
 import { denoHost, isDeno } from './deno.ts'
 import type { Host } from './host.ts'
-import { hostClock } from './host-clock.ts'
 import { reportUnsupported } from './host-limits.ts'
-import { type SharedTimer, SharedTimers } from './shared-timer.ts'
 import { type Acceptance, type Prepare, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
 /** What a Fetch server calls. */
@@ -64,42 +62,21 @@ export function hostedFetch(fetch: Fetch, onHost: OnHost): Fetch {
   }
   const untold = [onHost]
   let limit = 0
-  let deadlines: Deadlines | undefined
   const hosted: Fetch = (request, env, context) => {
     // Plain requests of a raw server carry what its bridge from `node:http` gives them.
     const isRaw = typeof env === 'object' && env !== null && (UPGRADER in env || 'incoming' in env)
     if (isRaw || (untold.length === 0 && !isUpgrade(request))) return fetch(request, env, context)
     const host = hostOf(env)
     if (host === undefined || handshakes.has(request)) return fetch(request, env, context)
-    if (untold.length > 0) {
-      for (const tell of untold.splice(0)) limit = Math.max(limit, tell(host))
-      deadlines = deadlinesOn(host, limit)
-    }
+    for (const tell of untold.splice(0)) limit = Math.max(limit, tell(host))
     if (!isUpgrade(request)) return fetch(request, env, context)
-    const response = new HostedHandshake(host, request, env, context).run(fetch, deadlines)
+    const response = new HostedHandshake(host, request, env, context).run(fetch, limit)
     // A Worker stops where it is when the client leaves; what the handshake holds is to be given back.
     waitUntil(context, response)
     return response
   }
   waiting.set(hosted, untold)
   return hosted
-}
-
-/** Timers of one length. */
-interface Deadlines {
-  readonly limit: number
-  set(callback: () => void): unknown
-  clear(timer: unknown): void
-}
-
-function deadlinesOn(host: Host, limit: number): Deadlines | undefined {
-  if (limit === Number.POSITIVE_INFINITY) return undefined
-  // On Cloudflare a timer belongs to the request that has set it.
-  if (host === cloudflareHost) {
-    return { limit, set: (callback) => hostClock.setTimeout(callback, limit), clear: hostClock.clearTimeout }
-  }
-  const timers = new SharedTimers(hostClock.setTimeout)
-  return { limit, set: (callback) => timers.set(callback, limit), clear: (timer) => (timer as SharedTimer).clear() }
 }
 
 /** Keeps a Worker for some work; no other host has or needs this. */
@@ -115,19 +92,7 @@ function waitUntil(context: unknown, work: Promise<unknown>): void {
 
 function isUpgrade(request: Request): boolean {
   const upgrade = request.headers.get('upgrade')
-  return upgrade !== null && isWebSocketUpgrade([['upgrade', upgrade]])
-}
-
-/** The headers that may go out on a 101: as they are, when none belongs to the handshake. */
-function withoutReserved(headers: Headers): Headers {
-  const reserved: string[] = []
-  headers.forEach((_, name) => {
-    if (isReservedHeader(name) || name === 'content-length') reserved.push(name)
-  })
-  if (reserved.length === 0) return headers
-  const allowed = new Headers(headers)
-  for (const name of reserved) allowed.delete(name)
-  return allowed
+  return upgrade !== null && (upgrade === 'websocket' || isWebSocketUpgrade([['upgrade', upgrade]]))
 }
 
 class HostedHandshake implements Upgrader {
@@ -183,14 +148,16 @@ class HostedHandshake implements Upgrader {
   }
 
   /** Runs the request through the application, and upgrades when a 101 for it comes out in time. */
-  run(fetch: Fetch, deadlines: Deadlines | undefined): Promise<Response> {
-    if (deadlines === undefined) return this.#answer(fetch)
+  run(fetch: Fetch, limit: number): Promise<Response> {
+    if (limit === Number.POSITIVE_INFINITY) return this.#answer(fetch)
+    const { clock } = this.#host
     return new Promise((resolve, reject) => {
-      const timer = deadlines.set(() => {
+      const late = (): void => {
         this.#decide(null)
-        resolve(tooLate(deadlines.limit))
-      })
-      this.#answer(fetch, () => deadlines.clear(timer)).then(resolve, reject)
+        resolve(tooLate(limit))
+      }
+      const timer = clock.setTimeout(late, limit)
+      this.#answer(fetch, () => clock.clearTimeout(timer)).then(resolve, reject)
     })
   }
 
@@ -215,15 +182,12 @@ class HostedHandshake implements Upgrader {
   }
 
   #finish(response: Response, acceptance: Acceptance): Response {
-    const headers = withoutReserved(response.headers)
-    if (acceptance.subprotocol !== undefined) headers.set('sec-websocket-protocol', acceptance.subprotocol)
     reportUnsupported(this.#host, acceptance.options)
     try {
       return this.#host.upgrade({
         hostRequest: this.#hostRequest,
         request: this.#request,
         response,
-        headers,
         acceptance,
         env: this.#env,
         opened: (connection) => this.#onOpened(connection, acceptance),

@@ -1,6 +1,6 @@
 /** The clock of every server that runs on Node's builtins: Node, Bun and Deno. */
 import type { Clock, TimerHandle } from '../connection/clock.ts'
-import { SharedTimer, SharedTimers } from './shared-timer.ts'
+import { sharingTimers } from './shared-timer.ts'
 
 /** Callbacks for the end of this turn, all connections together: one hop serves them all. */
 let pending: (() => void)[] = []
@@ -29,23 +29,9 @@ function afterTurn(callback: () => void): void {
   if (pending.push(callback) === 1) void RESOLVED.then(afterMicrotasks)
 }
 
-/** Milliseconds from which timers share one of the runtime: shorter ones are waited for, longer ones hardly ever. */
-const SHARED_FROM = 1000
-
-function setTimer(callback: () => void, delay: number): NodeJS.Timeout {
-  return setTimeout(callback, delay).unref()
-}
-
-const shared = new SharedTimers(setTimer)
-
-export const nodeClock: Clock = {
+export const nodeClock: Clock = sharingTimers({
   now: (): number => performance.now(),
-  setTimeout(callback: () => void, delay: number): TimerHandle {
-    return delay < SHARED_FROM ? setTimer(callback, delay) : shared.set(callback, delay)
-  },
-  clearTimeout(timer: TimerHandle): void {
-    if (timer instanceof SharedTimer) timer.clear()
-    else clearTimeout(timer as NodeJS.Timeout)
-  },
+  setTimeout: (callback: () => void, delay: number): TimerHandle => setTimeout(callback, delay).unref(),
+  clearTimeout: (timer: TimerHandle): void => clearTimeout(timer as NodeJS.Timeout),
   afterTurn,
-}
+})

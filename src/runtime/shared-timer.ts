@@ -5,6 +5,8 @@
  * a deadline. A timer of the runtime costs some of the most expensive calls of an upgrade, and its memory stays.
  */
 
+import type { Clock, TimerHandle } from '../connection/clock.ts'
+
 /** Sets a timer of the runtime that does not keep the process alive. */
 export type SetTimer = (callback: () => void, delay: number) => unknown
 
@@ -64,5 +66,22 @@ export class SharedTimers {
       if (next === undefined) this.#waiting.delete(delay)
       else this.#run(delay, timers, Math.max(1, Math.ceil(next.due - now)))
     }
+  }
+}
+
+/** Milliseconds from which timers share one of the runtime: shorter ones are waited for, longer ones hardly ever. */
+const SHARED_FROM = 1000
+
+/** The same clock, whose long timers share those of the runtime. */
+export function sharingTimers(clock: Clock): Clock {
+  const shared = new SharedTimers(clock.setTimeout)
+  return {
+    ...clock,
+    setTimeout: (callback: () => void, delay: number): TimerHandle =>
+      delay < SHARED_FROM ? clock.setTimeout(callback, delay) : shared.set(callback, delay),
+    clearTimeout(timer: TimerHandle): void {
+      if (timer instanceof SharedTimer) timer.clear()
+      else clock.clearTimeout(timer)
+    },
   }
 }

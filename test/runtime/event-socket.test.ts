@@ -99,3 +99,20 @@ test('C11 a close that the host refuses ends what is over already', async () => 
   await new Promise((resolve) => setTimeout(resolve, 5))
   expect(events.seen[0]).toEqual([1006, '', false])
 })
+
+test('R3 once the end was told, a socket that its host keeps holds nothing of the connection', async () => {
+  const { fake, socket } = pair()
+  const gone = ((): WeakRef<object> => {
+    const events = recorder()
+    socket.attach(events)
+    fake.tell('close', { code: 1000, reason: '', wasClean: true })
+    expect(events.seen).toEqual([[1000, '', true]])
+    return new WeakRef(events)
+  })()
+  // What a WeakRef has given, or was made for, lives until the end of its turn.
+  await new Promise((resolve) => setTimeout(resolve))
+  Bun.gc(true)
+  expect(gone.deref()).toBeUndefined()
+  fake.tell('message', { data: 'late' })
+  expect(fake.did).toEqual([])
+})
