@@ -5,6 +5,8 @@ interface ProfileNode {
   readonly id: number
   readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
   readonly children?: readonly number[]
+  /** Lines that were hit, the first of a file being 1. Those of a function that was inlined are its own. */
+  readonly positionTicks?: readonly { readonly line: number; readonly ticks: number }[]
 }
 
 /** Times in microseconds. */
@@ -30,7 +32,7 @@ export interface Window {
   readonly to: number
 }
 
-/** Where a line of a file comes from. */
+/** Where a line of a file comes from, the first being 0. */
 export type SourceOf = (url: string, line: number) => string
 
 /**
@@ -43,13 +45,14 @@ export function readSamples(profile: CpuProfile, { from, to }: Window, sourceOf:
   const { nodes, samples, timeDeltas, startTime, endTime } = profile
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const callers = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)))
-  const stackOf = (id: number): Frame[] => {
-    const stack: Frame[] = []
-    for (let at: number | undefined = id; at !== undefined; at = callers.get(at)) {
-      const { functionName, url, lineNumber } = (byId.get(at) as ProfileNode).callFrame
-      stack.push({ name: functionName, source: sourceOf(url, lineNumber) })
-    }
-    return stack
+  const frameOf = (id: number): Frame => {
+    const { functionName, url, lineNumber } = (byId.get(id) as ProfileNode).callFrame
+    return { name: functionName, source: sourceOf(url, lineNumber) }
+  }
+  const callersOf = (id: number): Frame[] => {
+    const found: Frame[] = []
+    for (let at = callers.get(id); at !== undefined; at = callers.get(at)) found.push(frameOf(at))
+    return found
   }
   const counts = new Map<number, number>()
   const deltas: number[] = []
@@ -66,9 +69,28 @@ export function readSamples(profile: CpuProfile, { from, to }: Window, sourceOf:
   const always = nodes.some(({ callFrame }) => /^\((program|idle)\)$/.test(callFrame.functionName))
   const middle = deltas.sort((a, b) => a - b)[deltas.length >> 1] ?? 0
   const interval = always ? (from - to) / deltas.length : middle / 1e6
-  return [...counts]
-    .map(([id, count]) => ({ stack: stackOf(id), seconds: count * interval }))
-    .filter(({ stack }) => !/^\((program|idle|root)\)$/.test(stack[0]?.name ?? ''))
+  return [...counts].flatMap(([id, count]) => {
+    const top = frameOf(id)
+    if (/^\((program|idle|root)\)$/.test(top.name)) return []
+    const behind = callersOf(id)
+    return sharesOf(byId.get(id) as ProfileNode, sourceOf).map(([source, share]) => ({
+      stack: [{ ...top, source }, ...behind],
+      seconds: count * share * interval,
+    }))
+  })
+}
+
+/** The sources that a node's own time went to: V8 counts what it inlined for the function around it, by its line. */
+function sharesOf({ callFrame, positionTicks = [] }: ProfileNode, sourceOf: SourceOf): [string, number][] {
+  const { url, lineNumber } = callFrame
+  const all = positionTicks.reduce((sum, { ticks }) => sum + ticks, 0)
+  if (all === 0) return [[sourceOf(url, lineNumber), 1]]
+  const shares = new Map<string, number>()
+  for (const { line, ticks } of positionTicks) {
+    const source = sourceOf(url, line - 1)
+    shares.set(source, (shares.get(source) ?? 0) + ticks / all)
+  }
+  return [...shares]
 }
 
 /** Sources as paths of this repository. Lines of a bundle lie behind a comment that names their file. */

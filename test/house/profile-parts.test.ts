@@ -72,6 +72,28 @@ describe('house: profile', () => {
     expect(readSamples(profile, WINDOW, (url) => url)[0]?.seconds).toBeCloseTo(0.003, 6)
   })
 
+  test('what V8 inlined counts for the file that its line is from', () => {
+    const bundle =
+      '// src/codec/frame-decoder.ts\nfunction readPiece() {}\n// src/codec/mask.ts\nfunction unmask() {}\n'
+    const profile = profileOf(['(root)', 'readPiece file:///b.mjs 1', '(program)'], [2, 2], [1_000, 1_000])
+    const ticks = [
+      { line: 4, ticks: 3 },
+      { line: 2, ticks: 1 },
+    ]
+    const nodes = profile.nodes.map((node) => (node.id === 2 ? { ...node, positionTicks: ticks } : node))
+    const samples = readSamples(
+      { ...profile, nodes },
+      { from: 0.002, to: 0 },
+      sourcesOf(new Map([['file:///b.mjs', bundle]])),
+    )
+    const [inlined, own] = samples
+    expect(samples).toHaveLength(2)
+    expect(inlined?.stack[0]).toEqual(frame('readPiece', 'src/codec/mask.ts'))
+    expect(inlined?.seconds).toBeCloseTo(0.0015, 6)
+    expect(own?.stack[0]).toEqual(frame('readPiece', 'src/codec/frame-decoder.ts'))
+    expect(own?.seconds).toBeCloseTo(0.0005, 6)
+  })
+
   test('a window without samples is an error', () => {
     const profile = profileOf(['(root)', 'work src/a.ts'], [2, 2], [1_000, 1_000])
     expect(() => readSamples(profile, { from: 9, to: 8 }, (url) => url)).toThrow('no sample')
