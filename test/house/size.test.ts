@@ -8,11 +8,11 @@ import { ROOT } from '../subject/runtime.ts'
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
   '.': 21_800,
-  './server': 27_500,
-  './client': 25_900,
+  './server': 28_500,
+  './client': 26_900,
   './client browser': 10_900,
   './client workerd': 10_900,
-  './testing': 22_300,
+  './testing': 23_200,
   './codec': 18_100,
 }
 
