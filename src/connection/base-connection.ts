@@ -35,7 +35,6 @@ export interface ConnectionInfo {
 let connectionsMade = 0
 
 export abstract class BaseConnection implements Connection {
-  readonly id: string = String(++connectionsMade)
   readonly protocol: string
   readonly extensions: string
   readonly url: string
@@ -44,6 +43,7 @@ export abstract class BaseConnection implements Connection {
   readonly capabilities: Capabilities
   data: unknown = undefined
 
+  readonly #number = ++connectionsMade
   protected readonly clock: Clock
   protected readonly inbox: Inbox
   #info: CloseInfo | undefined
@@ -85,6 +85,10 @@ export abstract class BaseConnection implements Connection {
   protected abstract afterTake(): void
   /** Starts the delivery in parts of a message of which a part is here already, if there is one. */
   protected abstract streamOpenMessage(): ReadableStream<string> | ReadableStream<Uint8Array> | null
+
+  get id(): string {
+    return String(this.#number)
+  }
 
   get connected(): boolean {
     return this.readyState === 1
@@ -163,10 +167,24 @@ export abstract class BaseConnection implements Connection {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Received> {
-    return {
-      next: () => this.#take(Delivery.RESULT) as Promise<IteratorResult<Received>>,
-      // Leaving the loop does not close: the handler may go on with `receive`.
-      return: () => Promise.resolve({ value: undefined, done: true }),
+    return new BaseConnection.#Messages(this)
+  }
+
+  /** A class, since a loop lasts as long as its connection, and closures are larger. */
+  static readonly #Messages = class implements AsyncIterator<Received> {
+    readonly #connection: BaseConnection
+
+    constructor(connection: BaseConnection) {
+      this.#connection = connection
+    }
+
+    next(): Promise<IteratorResult<Received>> {
+      return this.#connection.#take(Delivery.RESULT) as Promise<IteratorResult<Received>>
+    }
+
+    /** Leaving the loop does not close: the handler may go on with `receive`. */
+    return(): Promise<IteratorResult<Received>> {
+      return Promise.resolve({ value: undefined, done: true })
     }
   }
 

@@ -282,10 +282,10 @@ export class FramedConnection extends BaseConnection implements SharedSender {
    */
   #holdEnd(): void {
     if (this.inbox.waiter !== undefined) this.#reachEnd()
-    else this.clock.afterTurn(this.#reachEnd)
+    else this.clock.afterTurn(() => this.#reachEnd())
   }
 
-  readonly #reachEnd = (): void => {
+  #reachEnd(): void {
     try {
       const event = this.#protocol.nextEvent(false, !this.#inParts)
       if (event !== null) this.#dispatch(event)

@@ -3,7 +3,7 @@
  *
  * Never holds both at once. It knows how full it is; what that means for the transport is the connection's business.
  */
-import type { Clock, TimerHandle } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { Received, ReceiveOptions } from './connection.ts'
 import { rejectQuietly } from './rejection.ts'
 
@@ -29,9 +29,10 @@ export class Waiter {
   readonly promise: Promise<unknown>
   readonly resolve: Settle
   readonly reject: Settle
-  timer: TimerHandle = undefined
-  signal: AbortSignal | undefined = undefined
-  abort: (() => void) | undefined = undefined
+  /** What to undo when it is served, if it said how long it waits. */
+  unbind: (() => void) | undefined = undefined
+  /** The caller that is served after it. */
+  next: Waiter | undefined = undefined
 
   constructor(delivery: Delivery) {
     this.delivery = delivery
@@ -56,7 +57,9 @@ export class Inbox {
   /** Messages from `#first` on; the part before it has been taken. */
   #messages: Received[] = []
   #first = 0
-  #waiters: Waiter[] = []
+  /** The callers that wait, a list from the first to the last: mostly there is one. */
+  #waiter: Waiter | undefined
+  #lastWaiter: Waiter | undefined
   /** Unread bytes, `MESSAGE_OVERHEAD` for each message included. */
   bytes = 0
 
@@ -71,12 +74,12 @@ export class Inbox {
 
   /** The caller that is served next. */
   get waiter(): Waiter | undefined {
-    return this.#waiters.length === 0 ? undefined : this.#waiters[0]
+    return this.#waiter
   }
 
   /** Hands a message to the first caller that waits, or keeps it. */
   push(message: Received): void {
-    const waiter = this.#waiters.length === 0 ? undefined : this.#nextWaiter()
+    const waiter = this.#nextWaiter()
     if (waiter === undefined) {
       this.#messages.push(message)
       this.bytes += message.length + MESSAGE_OVERHEAD
@@ -104,7 +107,9 @@ export class Inbox {
   /** Adds a caller to the queue. Only when there is no message to take. */
   wait(delivery: Delivery, options?: ReceiveOptions): Waiter {
     const waiter = new Waiter(delivery)
-    this.#waiters.push(waiter)
+    if (this.#lastWaiter === undefined) this.#waiter = waiter
+    else this.#lastWaiter.next = waiter
+    this.#lastWaiter = waiter
     if (options !== undefined) this.#bound(waiter, options)
     return waiter
   }
@@ -123,40 +128,41 @@ export class Inbox {
   }
 
   #nextWaiter(): Waiter | undefined {
-    const waiter = this.#waiters.shift()
-    if (waiter !== undefined) this.#unbind(waiter)
+    const waiter = this.#waiter
+    if (waiter !== undefined) this.#remove(waiter, undefined)
     return waiter
   }
 
+  /** @param before the caller that is served before it */
+  #remove(waiter: Waiter, before: Waiter | undefined): void {
+    if (before === undefined) this.#waiter = waiter.next
+    else before.next = waiter.next
+    if (this.#lastWaiter === waiter) this.#lastWaiter = before
+    waiter.unbind?.()
+  }
+
   /** A caller that gives up leaves the queue, and the message is for the next one. */
-  #bound(waiter: Waiter, options: ReceiveOptions): void {
-    const { timeout, signal } = options
-    if (timeout !== undefined && timeout !== Number.POSITIVE_INFINITY) {
-      waiter.timer = this.#clock.setTimeout(() => {
-        this.#leave(waiter)
-        waiter.resolve(null)
-      }, timeout)
+  #bound(waiter: Waiter, { timeout = Number.POSITIVE_INFINITY, signal }: ReceiveOptions): void {
+    const timedOut = (): void => {
+      this.#leave(waiter)
+      waiter.resolve(null)
     }
-    if (signal !== undefined) {
-      waiter.signal = signal
-      waiter.abort = () => {
-        this.#leave(waiter)
-        waiter.reject(signal.reason)
-      }
-      signal.addEventListener('abort', waiter.abort)
+    const aborted = (): void => {
+      this.#leave(waiter)
+      waiter.reject(signal?.reason)
+    }
+    const timer = timeout === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimeout(timedOut, timeout)
+    signal?.addEventListener('abort', aborted)
+    waiter.unbind = () => {
+      if (timer !== undefined) this.#clock.clearTimeout(timer)
+      signal?.removeEventListener('abort', aborted)
     }
   }
 
   #leave(waiter: Waiter): void {
-    const index = this.#waiters.indexOf(waiter)
-    if (index >= 0) this.#waiters.splice(index, 1)
-    this.#unbind(waiter)
-  }
-
-  #unbind(waiter: Waiter): void {
-    if (waiter.timer !== undefined) this.#clock.clearTimeout(waiter.timer)
-    if (waiter.abort !== undefined) waiter.signal?.removeEventListener('abort', waiter.abort)
-    waiter.timer = undefined
-    waiter.abort = undefined
+    let before: Waiter | undefined
+    let at = this.#waiter
+    for (; at !== undefined && at !== waiter; at = at.next) before = at
+    if (at === waiter) this.#remove(waiter, before)
   }
 }

@@ -35,6 +35,8 @@ const LAST_LOOK = 1
 /** Looks per `idleTimeout`: a timer for each message would cost more than the message. */
 const IDLE_LOOKS = 8
 
+const NO_PINGS: readonly OutstandingPing[] = []
+
 export class Keepalive {
   /** Set by the connection for every chunk that arrives. */
   alive = false
@@ -44,13 +46,12 @@ export class Keepalive {
 
   readonly #clock: Clock
   readonly #target: KeepaliveTarget
-  readonly #pingInterval: number
-  readonly #pongTimeout: number
-  readonly #idleTimeout: number
+  readonly #options: ResolvedConnectionOptions
   #beat: TimerHandle
   #idle: TimerHandle
   #life: TimerHandle
-  #outstanding: OutstandingPing[] = []
+  /** Pings without a Pong, in order; mostly there is none. */
+  #outstanding: readonly OutstandingPing[] = NO_PINGS
   #pings = 0
   /** When the last ping was sent, and the first one that no byte has followed. */
   #pingedAt = 0
@@ -62,9 +63,7 @@ export class Keepalive {
   constructor(clock: Clock, target: KeepaliveTarget, options: ResolvedConnectionOptions, pings: boolean = true) {
     this.#clock = clock
     this.#target = target
-    this.#pingInterval = options.pingInterval
-    this.#pongTimeout = options.pongTimeout
-    this.#idleTimeout = options.idleTimeout
+    this.#options = options
     this.#beat = pings ? this.#after(options.pingInterval, () => this.#onBeat()) : undefined
     this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
     this.#life = this.#after(options.maxLifetime, () => this.#onLifetime())
@@ -80,7 +79,7 @@ export class Keepalive {
       reject = fail
     })
     this.#target.sendPing(bytes)
-    this.#outstanding.push({ payload: bytes, sentAt: this.#clock.now(), promise, resolve, reject })
+    this.#outstanding = [...this.#outstanding, { payload: bytes, sentAt: this.#clock.now(), promise, resolve, reject }]
     return promise
   }
 
@@ -89,7 +88,10 @@ export class Keepalive {
     const index = this.#outstanding.findIndex((ping) => equal(ping.payload, payload))
     if (index < 0) return
     const now = this.#clock.now()
-    for (const ping of this.#outstanding.splice(0, index + 1)) {
+    const answered = this.#outstanding.slice(0, index + 1)
+    const rest = this.#outstanding.slice(index + 1)
+    this.#outstanding = rest.length === 0 ? NO_PINGS : rest
+    for (const ping of answered) {
       this.latency = now - ping.sentAt
       ping.resolve?.(this.latency)
     }
@@ -108,7 +110,9 @@ export class Keepalive {
   /** The connection has ended: pings that wait for their Pong fail. */
   end(error: () => Error): void {
     this.stop()
-    for (const { promise, reject } of this.#outstanding.splice(0)) {
+    const unanswered = this.#outstanding
+    this.#outstanding = NO_PINGS
+    for (const { promise, reject } of unanswered) {
       if (promise !== undefined && reject !== undefined) rejectQuietly(promise, reject, error())
     }
   }
@@ -121,20 +125,15 @@ export class Keepalive {
     if (this.#target.readingPaused) this.#target.readAhead()
     const payload = this.#nextPayload()
     // Pings of ours that were never answered say no more than the next one will.
-    this.#outstanding = this.#outstanding.filter((ping) => ping.promise !== undefined)
-    this.#outstanding.push({
-      payload,
-      sentAt: now,
-      promise: undefined,
-      resolve: undefined,
-      reject: undefined,
-    })
+    const own = { payload, sentAt: now, promise: undefined, resolve: undefined, reject: undefined }
+    this.#outstanding = [...this.#outstanding.filter((ping) => ping.promise !== undefined), own]
     this.#target.sendPing(payload)
+    const { pingInterval, pongTimeout } = this.#options
     // A pongTimeout longer than pingInterval lets further pings pass before its verdict.
-    const patience = Math.max(0, this.#unansweredSince + this.#pongTimeout - now)
+    const patience = Math.max(0, this.#unansweredSince + pongTimeout - now)
     this.#beat =
-      patience > this.#pingInterval
-        ? this.#after(this.#pingInterval, () => this.#onBeat())
+      patience > pingInterval
+        ? this.#after(pingInterval, () => this.#onBeat())
         : this.#after(patience, () => this.#onVerdict())
   }
 
@@ -150,7 +149,7 @@ export class Keepalive {
   #survives(): boolean {
     if (!this.alive && !this.#target.readingPaused) return false
     this.#unansweredSince = undefined
-    const rest = this.#pingedAt + this.#pingInterval - this.#clock.now()
+    const rest = this.#pingedAt + this.#options.pingInterval - this.#clock.now()
     if (rest > 0) this.#beat = this.#after(rest, () => this.#onBeat())
     else this.#onBeat()
     return true
@@ -160,7 +159,7 @@ export class Keepalive {
     this.#quietLooks = this.active ? 0 : this.#quietLooks + 1
     this.active = false
     if (this.#quietLooks === IDLE_LOOKS) this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
-    else this.#idle = this.#after(this.#idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
+    else this.#idle = this.#after(this.#options.idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
   }
 
   #onLifetime(): void {

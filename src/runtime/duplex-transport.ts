@@ -12,6 +12,11 @@ type MaybeSocket = Duplex & {
   setTimeout?(milliseconds: number): unknown
 }
 
+/** Where a socket keeps its transport, for the listeners. */
+const TRANSPORT: unique symbol = Symbol('fetch-sock.transport')
+
+type Carrier = Duplex & { [TRANSPORT]: DuplexTransport }
+
 /** Bytes that a paused socket which goes on delivering may deliver before it is dropped. */
 const MAX_HELD = 16_777_216
 
@@ -38,7 +43,7 @@ export class DuplexTransport implements ByteTransport {
   /** Whether the listener wants bytes. */
   #flowing = true
   /** Bytes that wait for `#flowing`, in order. */
-  #held: Uint8Array[] = []
+  #held: Uint8Array[] | undefined
   #heldBytes = 0
   /** Whether a `write` that returned `false` is owed an `onDrain`. */
   #waiting = false
@@ -63,11 +68,29 @@ export class DuplexTransport implements ByteTransport {
     settings.setNoDelay?.(true)
     // An earlier request on this connection may have left the server's keep-alive timeout behind.
     settings.setTimeout?.(0)
-    socket.on('error', ignoreError)
+    const carrier = socket as Carrier
+    carrier[TRANSPORT] = this
+    if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError)
     if (socket.closed) this.#closed = endOf(socket)
-    else socket.on('close', (hadError?: boolean) => this.#onClose(hadError))
-    socket.on('end', () => this.#onEnd())
-    socket.on('drain', () => this.#onDrain())
+    else socket.on('close', DuplexTransport.#listeners.close)
+    socket.on('end', DuplexTransport.#listeners.end)
+    socket.on('drain', DuplexTransport.#listeners.drain)
+  }
+
+  /** One set for all sockets: closures for each would take more memory than the transport itself. */
+  static readonly #listeners = {
+    data(this: Carrier, chunk: Uint8Array): void {
+      this[TRANSPORT].#onData(chunk)
+    },
+    drain(this: Carrier): void {
+      this[TRANSPORT].#onDrain()
+    },
+    end(this: Carrier): void {
+      this[TRANSPORT].#onEnd()
+    },
+    close(this: Carrier, hadError?: boolean): void {
+      this[TRANSPORT].#onClose(hadError)
+    },
   }
 
   get bufferedAmount(): number {
@@ -79,10 +102,7 @@ export class DuplexTransport implements ByteTransport {
     // Not from here: the listener is still being built.
     process.nextTick(() => {
       this.#release()
-      this.#socket.on('data', (chunk: Uint8Array) => {
-        if (this.#flowing && this.#heldBytes === 0) this.#listener?.onData(chunk)
-        else this.#hold(chunk)
-      })
+      this.#socket.on('data', DuplexTransport.#listeners.data)
     })
   }
 
@@ -124,7 +144,7 @@ export class DuplexTransport implements ByteTransport {
     this.#finished = true
     this.#destroyed = true
     this.#flowing = false
-    this.#held = []
+    this.#held = undefined
     this.#heldBytes = 0
     destroy(this.#socket)
   }
@@ -143,6 +163,7 @@ export class DuplexTransport implements ByteTransport {
 
   #hold(chunk: Uint8Array): void {
     if (this.#destroyed) return
+    this.#held ??= []
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     if (this.#heldBytes > MAX_HELD) this.destroy()
@@ -161,11 +182,16 @@ export class DuplexTransport implements ByteTransport {
   }
 
   #deliver(): boolean {
-    const chunk = this.#held.shift()
+    const chunk = this.#held?.shift()
     if (chunk === undefined) return false
     this.#heldBytes -= chunk.length
     this.#listener?.onData(chunk)
     return true
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#flowing && this.#heldBytes === 0) this.#listener?.onData(chunk)
+    else this.#hold(chunk)
   }
 
   #onDrain(): void {
