@@ -53,17 +53,22 @@ class DeferredHeaders {
 }
 
 class DeferredRequest {
-  readonly #facts: RequestFacts
+  // Not the facts as they are given: a request lives as long as its connection, and one object is smaller than two.
+  readonly #url: string
+  readonly #rawHeaders: readonly string[]
+  readonly #handshake: RequestFacts['handshake']
   #headers: DeferredHeaders | undefined
   #real: Request | undefined
 
-  constructor(facts: RequestFacts) {
-    this.#facts = facts
+  constructor({ url, rawHeaders, handshake }: RequestFacts) {
+    this.#url = url
+    this.#rawHeaders = rawHeaders
+    this.#handshake = handshake
   }
 
   /** The real request, where a stand-in is not enough. */
   static real<T>(input: T | Request): T | Request {
-    return typeof input === 'object' && input !== null && #facts in input ? input.#make() : input
+    return typeof input === 'object' && input !== null && #url in input ? input.#make() : input
   }
 
   get method(): string {
@@ -71,25 +76,24 @@ class DeferredRequest {
   }
 
   get url(): string {
-    return this.#facts.url
+    return this.#url
   }
 
   get headers(): DeferredHeaders {
-    this.#headers ??= new DeferredHeaders(this.#facts.rawHeaders, this)
+    this.#headers ??= new DeferredHeaders(this.#rawHeaders, this)
     return this.#headers
   }
 
   get signal(): AbortSignal {
-    return this.#facts.handshake.signal
+    return this.#handshake.signal
   }
 
   #make(): Request {
     if (this.#real === undefined) {
-      const { url, rawHeaders } = this.#facts
+      const raw = this.#rawHeaders
       const headers: [string, string][] = []
-      for (let i = 0; i < rawHeaders.length; i += 2)
-        headers.push([rawHeaders[i] as string, rawHeaders[i + 1] as string])
-      this.#real = new Request(url, { headers })
+      for (let i = 0; i < raw.length; i += 2) headers.push([raw[i] as string, raw[i + 1] as string])
+      this.#real = new Request(this.#url, { headers })
     }
     return this.#real
   }

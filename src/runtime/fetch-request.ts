@@ -9,9 +9,24 @@ import { isEncrypted } from './raw-mode.ts'
 export function rawHeaders(incoming: IncomingMessage): HeaderList {
   const list: [string, string][] = []
   const raw = incoming.rawHeaders
+  for (const [at, text] of raw.entries()) raw[at] = COMMON.get(text) ?? text
   for (let i = 0; i + 1 < raw.length; i += 2) list.push([raw[i] as string, raw[i + 1] as string])
   return list
 }
+
+/**
+ * Names and values that most upgrades have, as one string for all requests: the parser makes new ones for each, and they
+ * stay for as long as the connection.
+ */
+const COMMON: ReadonlyMap<string, string> = new Map(
+  [
+    ...['Host', 'Connection', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13', 'Sec-WebSocket-Key', 'Origin'],
+    ...['Sec-WebSocket-Extensions', 'permessage-deflate; client_max_window_bits', 'Sec-WebSocket-Protocol'],
+    ...['User-Agent', 'Cookie', 'Authorization', 'Accept', 'Accept-Language', 'Cache-Control', 'Pragma', 'no-cache'],
+    ...['Accept-Encoding', 'gzip, deflate, br', 'gzip, deflate, br, zstd', 'keep-alive, Upgrade'],
+    ...['Sec-Fetch-Dest', 'Sec-Fetch-Mode', 'Sec-Fetch-Site', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Real-IP'],
+  ].map((text) => [text, text]),
+)
 
 /**
  * Refuses what the parser lets through for an upgrade and a Fetch handler can no longer see.
