@@ -95,11 +95,10 @@ const SHORT_TEXT = 24
 let published: StringBuffer = NO_SLAB
 let publishedEnd = SLAB_SIZE
 
-/** A complete unmasked frame, for writing it to many connections. */
-export function encodeFrame(opcode: number, payload: string | Uint8Array, fin: boolean, rsv: number): Uint8Array {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-  const size = headerSize(bytes.length)
-  const length = size + bytes.length
+/** A whole message in one unmasked frame, for writing it to many connections. */
+export function encodeFrame(opcode: number, payload: Uint8Array, rsv: number): Uint8Array {
+  const size = headerSize(payload.length)
+  const length = size + payload.length
   const isLarge = length >= LARGE_PAYLOAD
   if (!isLarge && publishedEnd + length > SLAB_SIZE) {
     published = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
@@ -107,8 +106,8 @@ export function encodeFrame(opcode: number, payload: string | Uint8Array, fin: b
   }
   const frame = isLarge ? Buffer.allocUnsafeSlow(length) : published.subarray(publishedEnd, publishedEnd + length)
   if (!isLarge) publishedEnd += length
-  writeHeader(frame, 0, (fin ? FIN : 0) | rsv | opcode, bytes.length, 0)
-  frame.set(bytes, size)
+  writeHeader(frame, 0, FIN | rsv | opcode, payload.length, 0)
+  frame.set(payload, size)
   return frame
 }
 

@@ -221,10 +221,10 @@ export class Protocol implements Iterable<ProtocolEvent> {
   /** A whole message as connections with this `outboundKey` send it. Only where there is one. */
   encodeMessage(data: string | Uint8Array, compress?: boolean): Uint8Array {
     this.#assertBetweenMessages()
-    const opcode = typeof data === 'string' ? Opcode.TEXT : Opcode.BINARY
-    if (this.extensions.length === 0) return encodeFrame(opcode, data, true, 0)
-    const { payload, rsv } = this.#outbound(opcode, typeof data === 'string' ? Buffer.from(data) : data, true, compress)
-    return encodeFrame(opcode, payload, true, rsv)
+    const isText = typeof data === 'string'
+    const opcode = isText ? Opcode.TEXT : Opcode.BINARY
+    const { payload, rsv } = this.#outbound(opcode, isText ? Buffer.from(data) : data, true, compress)
+    return encodeFrame(opcode, payload, rsv)
   }
 
   /** Queues what `encodeMessage` made, here or on another connection; a server's, since a client masks each frame. */
