@@ -1,6 +1,5 @@
 /** Every socket that has left one HTTP server with an 'upgrade' event, before, while and after it is a connection. */
 import type { Duplex } from 'node:stream'
-import type { Connection } from '../connection/connection.ts'
 import { LiveConnections } from '../connection/live-connections.ts'
 
 /** Who has a socket: the handshake, then the connection. */
@@ -9,6 +8,11 @@ export interface SocketHolder {
   /** The socket has closed. */
   onGone?(): void
 }
+
+/** Where a socket keeps its `LiveSocket`, for the listener. */
+const LIVE: unique symbol = Symbol('fetch-sock.live')
+
+type Carrier = Duplex & { [LIVE]: LiveSocket }
 
 /** One such socket, until it closes or is someone else's. It is all that stays of its handshake. */
 export class LiveSocket {
@@ -21,7 +25,16 @@ export class LiveSocket {
     this.#live = live
     this.holder = holder
     live.sockets.add(this)
-    socket.on('close', () => this.#onClose())
+    const carrier = socket as Carrier
+    carrier[LIVE] = this
+    socket.on('close', LiveSocket.#listeners.close)
+  }
+
+  /** One for all sockets, as in a transport. */
+  static readonly #listeners = {
+    close(this: Carrier): void {
+      this[LIVE].#onClose()
+    },
   }
 
   /** `Request.signal`: aborted when the peer has gone, or waited too long. */
@@ -54,16 +67,6 @@ export class LiveSockets extends LiveConnections {
    * their peer keeps its side of TCP open. A server that stops waits for them all.
    */
   readonly sockets: Set<LiveSocket> = new Set()
-
-  /**
-   * A connection has opened on a socket.
-   *
-   * @param handled as in `Acceptance`
-   */
-  add(connection: Connection, handled: Promise<void> | undefined): void {
-    this.enter(connection)
-    void (handled ?? connection.closed).then(() => this.leave(connection))
-  }
 
   /** Drops every socket now. */
   override terminate(): void {

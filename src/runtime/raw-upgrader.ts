@@ -109,7 +109,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: upgradeResponse(prepare), opened }
+    return { response: upgradeResponse(prepare), opened, live: this.#host.live }
   }
 
   /** Drops the socket, unless another listener has it. */
@@ -186,7 +186,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       clock: this.#host.clock,
     })
     this.#live.holder = connection
-    this.#host.live.add(connection, acceptance.handled)
+    this.#host.live.enter(connection)
     this.#decide(connection)
   }
 

@@ -7,6 +7,7 @@
  */
 import type { HeaderList } from '../codec/header.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
+import type { LiveConnections } from '../connection/live-connections.ts'
 import type { ResolvedConnectionOptions } from '../connection/options.ts'
 
 /** Key under which a raw server leaves the request's upgrader in Hono's `env`. */
@@ -18,8 +19,8 @@ export interface Acceptance {
   readonly subprotocol: string | undefined
   readonly options: ResolvedConnectionOptions
   /**
-   * Resolves, never rejects, when the handler has ended, or is sure never to start. Draining waits for it. Read when the
-   * connection opens: whoever calls `upgrade` may set it afterwards.
+   * Resolves, never rejects, when the handler has ended, or is sure never to start: until then a host that ends with its
+   * last response is kept. Read when the connection opens: whoever calls `upgrade` may set it afterwards.
    */
   readonly handled?: Promise<void>
 }
@@ -33,6 +34,11 @@ export interface Upgrade {
   readonly response: Response
   /** The open connection, or `null` when the request never became one: refused later, or the peer left. */
   readonly opened: Promise<Connection | null>
+  /**
+   * Where the server has the connections that its drain waits for. When one has opened it is there; whoever called
+   * `upgrade` lets it `leave` when the connection and its handler have ended.
+   */
+  readonly live?: LiveConnections
 }
 
 /** Makes a response without a body, with the headers that the application has set so far. */

@@ -12,7 +12,10 @@ import { typedConnection } from './typed.ts'
 /** Where a connection counts for as long as it is open. */
 export interface Presence {
   readonly places: Places
+  /** Of the Sock; the connection enters here. */
   readonly live: LiveConnections
+  /** Of the server, if it drains by itself; the connection is there already. */
+  readonly server?: LiveConnections | undefined
 }
 
 /**
@@ -29,7 +32,7 @@ export async function runHandler(
   c: Context,
   options: RouteOptions,
   handler: Handler,
-  { places, live }: Presence,
+  { places, live, server }: Presence,
 ): Promise<void> {
   let raw: Connection | null = null
   try {
@@ -41,7 +44,7 @@ export async function runHandler(
   if (places.taken) releaseAtEnd(places, raw)
   live.enter(raw)
   // Not awaited: the frame of this function holds all that the request was made of, and would stay with the handler.
-  return follow(raw, c, options, handler, live)
+  return follow(raw, c, options, handler, live, server)
 }
 
 /** Runs the handler. */
@@ -51,10 +54,11 @@ function follow(
   options: RouteOptions,
   handler: Handler,
   live: LiveConnections,
+  server: LiveConnections | undefined,
 ): Promise<void> {
   const ws = typedConnection(raw, options, c)
   const ended = options.onClose && whenEnded(raw, ws, c, options)
-  const life: Life = { raw, ws, options, c: options.onError && c, ended, live }
+  const life: Life = { raw, ws, options, c: options.onError && c, ended, live, server }
   return start(handler, ws, c).then(
     () => returned(life),
     (error: unknown) => threw(error, life),
@@ -72,6 +76,7 @@ interface Life {
   /** Resolves when `onClose`, if there is one, has been told. */
   readonly ended: Promise<void> | undefined
   readonly live: LiveConnections
+  readonly server: LiveConnections | undefined
 }
 
 function releaseAtEnd(places: Places, raw: Connection): void {
@@ -87,10 +92,16 @@ function start(handler: Handler, ws: Connection, c: Context): Promise<unknown> {
   }
 }
 
-async function returned({ raw, ended, live }: Life): Promise<void> {
-  await raw.close(CloseCode.NORMAL_CLOSURE)
+async function returned(life: Life): Promise<void> {
+  await life.raw.close(CloseCode.NORMAL_CLOSURE)
+  await over(life)
+}
+
+/** The handler has ended, and its connection. */
+async function over({ raw, ended, live, server }: Life): Promise<void> {
   await ended
   live.leave(raw)
+  server?.leave(raw)
 }
 
 async function threw(error: unknown, life: Life): Promise<void> {
@@ -101,8 +112,7 @@ async function threw(error: unknown, life: Life): Promise<void> {
   const { code, reason } = closeFor(error, raw, options)
   await raw.close(code, reason)
   await told
-  await life.ended
-  life.live.leave(raw)
+  await over(life)
 }
 
 /** Tells the application about the end, once it has come. */

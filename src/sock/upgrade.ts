@@ -96,8 +96,12 @@ export function upgradeRoute(
         subprotocol,
         options: route.connection,
       }
-      const { response, opened } = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
-      acceptance.handled = runHandler(opened, c, route.options, handler, { places, live })
+      const {
+        response,
+        opened,
+        live: server,
+      } = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
+      acceptance.handled = runHandler(opened, c, route.options, handler, { places, live, server })
       return response
     } catch (error) {
       places.release()

@@ -41,23 +41,18 @@ const app = new Hono()
 function upgrade(c: Context, handler: (ws: Connection) => Promise<void>): Response {
   const upgrader = (c.env as { [UPGRADER]?: Upgrader })[UPGRADER]
   if (upgrader === undefined) return c.text('no upgrader', 426)
-  let handled = (): void => {}
-  const { response, opened } = upgrader.upgrade(c.req.raw, {
+  const { response, opened, live } = upgrader.upgrade(c.req.raw, {
     subprotocol: undefined,
     options: resolveConnectionOptions({ maxBufferedAmount: 64 * 1024 * 1024 }),
-    handled: new Promise<void>((resolve) => {
-      handled = resolve
-    }),
   })
   void opened.then(async (ws) => {
     if (ws === null) {
       state.unopened++
-      handled()
       return
     }
     state.started++
     await handler(ws).catch((error) => state.errors.push(String(error)))
-    handled()
+    live?.leave(ws)
     state.ended++
     state.closes.push((await ws.closed).code)
   })
