@@ -15,7 +15,9 @@ import type { BenchServer } from './server-process.ts'
 import { type Failure, subjectsNamed, withServer } from './subjects.ts'
 
 const SUBJECTS = subjectsNamed('node ours', 'node ws', 'bun ours', 'bun native', 'deno ours', 'deno native')
-const OURS = SUBJECTS.filter((subject) => subject.file === 'ours')
+/** Only without compression: what an application on Hono has of `ws`. */
+const PLAIN = subjectsNamed('node @hono/node-server + ws')
+const CHURNED = subjectsNamed('node ours', 'bun ours', 'deno ours', 'deno upgrade control')
 const COUNTS = [1_000, 10_000]
 const CASES: readonly PeerCase[] = ['R13', 'R16', 'R17']
 const CHURN_ROUNDS = 10
@@ -43,8 +45,17 @@ export interface ChurnRow {
   readonly kind: 'churn'
   readonly subject: string
   readonly connections: number
-  /** After each round. */
-  readonly figure: { readonly rss: readonly number[]; readonly handles: readonly number[] } | Failure
+  /** Whether the server was asked to collect its garbage after each round, before it was looked at. */
+  readonly collected: boolean
+  readonly figure: Churn | Failure
+}
+
+/** After each round. */
+interface Churn {
+  readonly rss: readonly number[]
+  readonly handles: readonly number[]
+  /** Bytes of the JavaScript heap that live on; without collections known only after the last round. */
+  readonly heap: readonly number[]
 }
 
 export type MemoryRow = IdleRow | CaseRow | ChurnRow
@@ -56,10 +67,11 @@ export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
     console.error(`memory | ${JSON.stringify(row)}`)
   }
   const subjects = SUBJECTS.filter(only)
+  const idleSubjects = [...SUBJECTS, ...PLAIN].filter(only)
   for (const connections of short ? [1_000] : COUNTS) {
-    for (const subject of subjects) {
+    for (const subject of idleSubjects) {
       for (const deflate of ['none', 'no takeover', 'takeover'] as const) {
-        if (deflate !== 'none' && (subject.name === 'deno native' || short)) continue
+        if (deflate !== 'none' && (subject.name === 'deno native' || PLAIN.includes(subject) || short)) continue
         // Windows for all of them would be gigabytes at some of the peers.
         if (deflate === 'takeover' && connections > 1_000) continue
         const figure = await withServer(subject, (server) => idle(server, connections, deflate), argsFor(deflate))
@@ -77,10 +89,13 @@ export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
       })
     }
   }
-  for (const subject of OURS.filter(only)) {
+  for (const subject of CHURNED.filter(only)) {
     const connections = short ? 1_000 : 10_000
-    const figure = await withServer(subject, (server) => churn(server, connections, short ? 2 : CHURN_ROUNDS))
-    add({ kind: 'churn', subject: subject.name, connections, figure })
+    const rounds = short ? 2 : CHURN_ROUNDS
+    for (const collected of [false, true]) {
+      const figure = await withServer(subject, (server) => churn(server, connections, rounds, collected))
+      add({ kind: 'churn', subject: subject.name, connections, collected, figure })
+    }
   }
   return rows
 }
@@ -118,24 +133,29 @@ async function idle(
   })
 }
 
-async function churn(
-  server: BenchServer,
-  connections: number,
-  rounds: number,
-): Promise<{ readonly rss: readonly number[]; readonly handles: readonly number[] }> {
+async function churn(server: BenchServer, connections: number, rounds: number, collected: boolean): Promise<Churn> {
   const rss: number[] = []
   const handles: number[] = []
+  const heap: number[] = []
   await withHeld(server, { connections, path: '/', extensions: '', frame: undefined }, async (held) => {
     for (let round = 0; round < rounds; round++) {
       await held.open()
       await held.use()
       await held.close()
       await Bun.sleep(SETTLE / 2)
+      if (collected) heap.push(await liveHeap(server))
       rss.push(server.rss())
       handles.push(server.handles())
     }
   })
-  return { rss, handles }
+  if (!collected) heap.push(await liveHeap(server))
+  return { rss, handles, heap }
+}
+
+/** Has the server collect its garbage. */
+async function liveHeap(server: BenchServer): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${server.port}/live-heap`, { headers: { connection: 'close' } })
+  return Number(await response.text())
 }
 
 async function withHeld<T>(

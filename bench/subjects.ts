@@ -6,7 +6,7 @@ export interface Subject {
   readonly name: string
   readonly file: string
   readonly runtime: Runtime
-  /** Bytes echoed with no codec. */
+  /** Bytes echoed with no codec of a library. */
   readonly control?: true
 }
 
@@ -24,6 +24,7 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'bun hono/bun', file: 'hono-bun', runtime: 'bun' },
   { name: 'bun crossws', file: 'crossws', runtime: 'bun' },
   { name: 'deno control', file: 'control', runtime: 'deno', control: true },
+  { name: 'deno upgrade control', file: 'upgrade-control', runtime: 'deno', control: true },
   { name: 'deno ours', file: 'ours', runtime: 'deno' },
   { name: 'deno ours hosted', file: 'ours-hosted', runtime: 'deno' },
   { name: 'deno native', file: 'deno-native', runtime: 'deno' },

@@ -135,15 +135,36 @@ export function memorySection(aside: boolean, plots: Plots): string {
   const churned = result.rows.filter((row) => row.kind === 'churn')
   const first = churned[0]
   if (first !== undefined) {
-    const rounds = churned.map(({ subject, figure }): Cell[] => {
-      if (hasFailed(figure)) return [subject, 'failed', '', '', '', '']
-      const { rss, handles } = figure
+    const rounds = churned.map(({ subject, collected, figure }): Cell[] => {
+      const name = collected ? `${subject}, collected` : subject
+      if (hasFailed(figure)) return [name, 'failed', '', '', '', '', '', '', '']
+      const { rss, handles, heap = [] } = figure
       const at = (values: readonly number[], i: number): number => values.at(i) ?? Number.NaN
-      return [subject, ...[0, 1, -1].map((i) => count(at(rss, i) / MIB)), at(handles, 0), at(handles, -1)]
+      return [
+        name,
+        ...[at(rss, 0), at(rss, 1), Math.max(...rss), at(rss, -1)].map((bytes) => count(bytes / MIB)),
+        collected ? count(at(heap, 0) / MIB) : '–',
+        count(at(heap, -1) / MIB),
+        at(handles, 0),
+        at(handles, -1),
+      ]
     })
     parts.push(
-      `${first.connections.toLocaleString('en-US')} connections opened, used and closed, again and again; after each round, MiB and open files:`,
-      table(['', 'RSS after round 1', 'round 2', 'the last', 'files after round 1', 'the last'], rounds),
+      `${first.connections.toLocaleString('en-US')} connections opened, used and closed, ten times; resident memory and live heap in MiB, and open files. Left alone, a runtime collects when it sees fit. In the rows *collected* the server was asked for full collections after each round, before it was looked at; the live heap is always what is left after such collections. *upgrade control* is the 'upgrade' event of \`node:http\` with an echo of a few lines and no library: what the runtime keeps by itself.`,
+      table(
+        [
+          '',
+          'RSS after round 1',
+          'round 2',
+          'the most',
+          'the last',
+          'live heap after round 1',
+          'the last',
+          'files after round 1',
+          'the last',
+        ],
+        rounds,
+      ),
     )
   }
   parts.push(failures(result.rows))

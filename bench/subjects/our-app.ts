@@ -3,6 +3,7 @@ import { type Connection, Sock } from 'fetch-sock'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { secureHeaders } from 'hono/secure-headers'
+import { liveHeap } from './live-heap.ts'
 
 export const app: Hono = new Hono()
 export const sock: Sock = new Sock(app, { maxMessageSize: 64 << 20 })
@@ -14,6 +15,7 @@ const echo = async (ws: Connection): Promise<void> => {
 app.use('/three/*', cors(), async (_, next) => next(), secureHeaders())
 sock.route('/three/echo', echo)
 app.get('/three/hello', (c) => c.text('hello'))
+app.get('/live-heap', async (c) => c.text(String(await liveHeap())))
 
 sock.route('/', echo)
 sock.route('/deflate', { permessageDeflate: { threshold: 0 } }, echo)
