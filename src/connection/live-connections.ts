@@ -1,6 +1,7 @@
 /** The connections that one server, or one Sock, has open, and how they end together. */
 import { isWireCloseCode } from '../codec/close-code.ts'
 import { assertCloseReason } from '../codec/close-reason.ts'
+import { optionsFault } from './call-options.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import type { Connection } from './connection.ts'
 
@@ -129,16 +130,15 @@ export class LiveConnections {
   }
 }
 
-const DRAIN_OPTIONS = ['deadline', 'code', 'reason', 'spread'] as const satisfies (keyof DrainOptions)[]
+const DRAIN_OPTIONS: readonly string[] = ['deadline', 'code', 'reason', 'spread'] satisfies (keyof DrainOptions)[]
 
 /**
  * @throws {TypeError} for an unknown option, or a reason that is not a string
  * @throws {RangeError} for a code or reason that may not be sent, or a time that is none, naming the option
  */
 export function checkDrainOptions(options: DrainOptions): void {
-  if (typeof options !== 'object' || options === null) throw new TypeError('Options of drain must be an object')
-  const unknown = Object.keys(options).find((name) => !(DRAIN_OPTIONS as readonly string[]).includes(name))
-  if (unknown !== undefined) throw new TypeError(`Unknown option ${unknown}; known are ${DRAIN_OPTIONS.join(', ')}`)
+  const wrong = optionsFault('drain', options, DRAIN_OPTIONS)
+  if (wrong !== undefined) throw wrong
   const { deadline = 0, code = 1001, reason = '', spread = 0 } = options
   const isTime = (value: number): boolean => value >= 0 && value <= 2_147_483_647
   if (!isTime(deadline) && deadline !== Number.POSITIVE_INFINITY) {

@@ -1,4 +1,5 @@
 /** The check of what `receive` and its kin take. */
+import { optionsFault } from './call-options.ts'
 import type { ReceiveOptions } from './connection.ts'
 
 /** Milliseconds. A runtime's timer takes no more: beyond it fires at once. */
@@ -8,11 +9,8 @@ const KNOWN: readonly string[] = ['timeout', 'signal'] satisfies (keyof ReceiveO
 
 /** What is wrong with the options, or `undefined`. A wrong one that passed would wait for ever, or not at all. */
 export function receiveOptionsFault(options: ReceiveOptions): TypeError | RangeError | undefined {
-  if (typeof options !== 'object' || options === null) {
-    return new TypeError(`Options of receive must be an object such as { timeout: 1000 }, not ${String(options)}`)
-  }
-  const unknown = Object.keys(options).find((name) => !KNOWN.includes(name))
-  if (unknown !== undefined) return new TypeError(`Unknown option ${unknown}; known are ${KNOWN.join(', ')}`)
+  const wrong = optionsFault('receive', options, KNOWN)
+  if (wrong !== undefined) return wrong
   const { timeout, signal } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     return new TypeError(`signal: expected an AbortSignal, got ${signal === null ? 'null' : typeof signal}`)

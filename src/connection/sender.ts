@@ -5,6 +5,7 @@
  * (RFC 6455 §5.4).
  */
 import { CloseCode } from '../codec/close-code.ts'
+import { sendOptionsFault } from './call-options.ts'
 import type { Sendable, SendableParts, SendMessageOptions } from './connection.ts'
 import type { Keepalive } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
@@ -68,6 +69,8 @@ export class Sender {
   }
 
   send(data: Sendable, options?: SendMessageOptions): Promise<boolean> {
+    const wrong = options === undefined ? undefined : sendOptionsFault(options)
+    if (wrong !== undefined) return quietRejection(wrong)
     const payload = asPayload(data)
     if (payload === undefined) return quietRejection(notSendable(data))
     if (this.#turn === undefined && !(payload instanceof Blob)) return this.#sendNow(payload, options)
@@ -76,6 +79,8 @@ export class Sender {
   }
 
   trySend(data: Sendable, options?: SendMessageOptions): boolean {
+    const wrong = options === undefined ? undefined : sendOptionsFault(options)
+    if (wrong !== undefined) throw wrong
     const payload = asPayload(data)
     if (payload === undefined || payload instanceof Blob) throw notSendable(data)
     if (!this.#gate.connected || this.#turn !== undefined || this.#outbox.congested) return false
@@ -84,6 +89,8 @@ export class Sender {
   }
 
   sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean> {
+    const wrong = options === undefined ? undefined : sendOptionsFault(options)
+    if (wrong !== undefined) return quietRejection(wrong)
     return this.#takeTurn(() => this.#sendParts(parts, options))
   }
 

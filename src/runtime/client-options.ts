@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { type HeaderList, isToken } from '../codec/header.ts'
+import { optionsFault } from '../connection/call-options.ts'
 import {
   CONNECTION_OPTIONS,
   type ConnectionOptions,
@@ -94,12 +95,8 @@ const DIAL_OPTIONS = [
 ] as const satisfies (keyof ClientOptions)[]
 
 function assertKnown(options: ClientOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`Options of connect must be an object, not ${nameOf(options)}`)
-  }
-  const known: readonly string[] = [...DIAL_OPTIONS, ...Object.keys(CONNECTION_OPTIONS)]
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new TypeError(`Unknown option ${unknown}; known are ${known.join(', ')}`)
+  const wrong = optionsFault('connect', options, [...DIAL_OPTIONS, ...Object.keys(CONNECTION_OPTIONS)])
+  if (wrong !== undefined) throw wrong
 }
 
 /** User and password as Basic authentication joins them (RFC 7617 §2). */

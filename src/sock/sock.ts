@@ -1,6 +1,7 @@
 /** WebSocket routes on Hono applications, as flask-sock has them on Flask. */
 import type { Context, Env, Hono, MiddlewareHandler, Schema } from 'hono'
 import type { BlankEnv, BlankInput, Input, MergePath } from 'hono/types'
+import { optionsFault } from '../connection/call-options.ts'
 import type { Received, Sendable } from '../connection/connection.ts'
 import { type DrainOptions, type DrainReport, LiveConnections } from '../connection/live-connections.ts'
 import { type BunWebSocketHandler, bunHost, bunWebSocketHandler } from '../runtime/bun.ts'
@@ -30,6 +31,8 @@ export interface MountOptions {
   /** Path before every route, as in Hono's `basePath`. @default none */
   basePath?: string
 }
+
+const MOUNT_OPTIONS: readonly string[] = ['basePath'] satisfies (keyof MountOptions)[]
 
 /**
  * Routes, options and topics that belong together.
@@ -77,7 +80,10 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
    * Puts every route of this Sock on an application, those that exist and those to come. Any number of applications
    * may be mounted, before or after the routes.
    */
-  mount<E2 extends E, S extends Schema, B extends string>(app: Hono<E2, S, B>, { basePath }: MountOptions = {}): this {
+  mount<E2 extends E, S extends Schema, B extends string>(app: Hono<E2, S, B>, options: MountOptions = {}): this {
+    const wrong = optionsFault('mount', options, MOUNT_OPTIONS)
+    if (wrong !== undefined) throw wrong
+    const { basePath } = options
     const host = app as unknown as Hono
     if (typeof host?.fetch !== 'function' || typeof host.all !== 'function') {
       throw new TypeError('Routes land on a Hono application; got none')

@@ -1,5 +1,6 @@
 /** Topics: who has joined which, and what is published to all of them. */
 import type { CloseInfo } from '../codec/errors.ts'
+import { compressFault, optionsFault } from '../connection/call-options.ts'
 import { type Connection, ReadyState } from '../connection/connection.ts'
 import { asPayload, notSendable } from '../connection/sendable.ts'
 import { SharedMessage, type SharedSender } from '../connection/shared-message.ts'
@@ -43,10 +44,14 @@ export interface Topic {
    * does not read, the connection's `sendPolicy` and `maxBufferedAmount` decide. A schema of the route is not applied.
    *
    * @returns what became of it at the members of this process
-   * @throws {TypeError} for anything that is not `Publishable`
+   * @throws {TypeError} for anything that is not `Publishable`, and for an unknown option, by name
    */
   publish(data: Publishable, options?: PublishOptions): PublishReport
 }
+
+const NO_OPTIONS: PublishOptions = {}
+const PUBLISH_OPTIONS: readonly string[] = ['except', 'compress'] satisfies (keyof PublishOptions)[]
+const TOPICS_OPTIONS: readonly string[] = ['onError'] satisfies (keyof TopicsOptions)[]
 
 /** A set of topics that share a broker. */
 export class Topics {
@@ -61,8 +66,15 @@ export class Topics {
   readonly #connections = new WeakMap<Promise<CloseInfo>, Member>()
   readonly #subscriber: Subscriber = { deliver: (topic, data) => this.#deliver(topic, data) }
 
-  /** @param broker joins these topics with those of other processes */
-  constructor(broker: Broker = new MemoryBroker(), { onError = logError }: TopicsOptions = {}) {
+  /**
+   * @param broker joins these topics with those of other processes
+   * @throws {TypeError} for an unknown option or one of the wrong type, by name
+   */
+  constructor(broker: Broker = new MemoryBroker(), options: TopicsOptions = {}) {
+    const wrong = optionsFault('Topics', options, TOPICS_OPTIONS)
+    if (wrong !== undefined) throw wrong
+    const { onError = logError } = options
+    if (typeof onError !== 'function') throw new TypeError(`onError: expected a function, got ${typeof onError}`)
     this.#broker = broker
     this.#onError = onError
   }
@@ -131,7 +143,13 @@ export class Topics {
     return member
   }
 
-  #publish(name: string, data: Publishable, { except, compress }: PublishOptions = {}): PublishReport {
+  #publish(name: string, data: Publishable, options: PublishOptions = NO_OPTIONS): PublishReport {
+    const wrong =
+      options === NO_OPTIONS
+        ? undefined
+        : (optionsFault('publish', options, PUBLISH_OPTIONS) ?? compressFault(options.compress))
+    if (wrong !== undefined) throw wrong
+    const { except, compress } = options
     const payload = asPayload(data)
     if (payload === undefined || payload instanceof Blob) throw notSendable(data)
     const report = this.#send(name, new SharedMessage(payload, compress), except)

@@ -1,7 +1,7 @@
 import { describe, expect, spyOn, test } from 'bun:test'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
-import type { ReceiveOptions, Sendable } from '../../src/connection/connection.ts'
+import type { ReceiveOptions, Sendable, SendMessageOptions } from '../../src/connection/connection.ts'
 import { agreedDeflate, bench, joined, watch } from './pair.ts'
 
 const NEVER = { pingInterval: Number.POSITIVE_INFINITY }
@@ -120,8 +120,8 @@ describe('receiving', () => {
   test('S1 options that would be overlooked are errors, and leave nobody waiting', async () => {
     const { ws, peer, clock } = bench(NEVER)
     const wrong: [unknown, string][] = [
-      [5, 'Options of receive must be an object such as { timeout: 1000 }, not 5'],
-      [null, 'Options of receive must be an object such as { timeout: 1000 }, not null'],
+      [5, 'Options of receive must be an object, not 5'],
+      [null, 'Options of receive must be an object, not null'],
       [{ timeoutMs: 5 }, 'Unknown option timeoutMs; known are timeout, signal'],
       [{ signal: {} }, 'signal: expected an AbortSignal, got object'],
       [{ signal: null }, 'signal: expected an AbortSignal, got null'],
@@ -135,6 +135,30 @@ describe('receiving', () => {
     peer.transport.reset()
     await clock.settle()
     expect(ws.code).toBe(1006)
+  })
+
+  test('S3 options of a send that would be overlooked are errors, and nothing is sent', async () => {
+    const { ws, peer, clock } = bench(NEVER)
+    const wrong: [unknown, string][] = [
+      [true, 'Options of send must be an object, not true'],
+      [null, 'Options of send must be an object, not null'],
+      [{ compres: true }, 'Unknown option compres; known are compress'],
+      [{ compress: 1 }, 'compress: expected a boolean, got number'],
+      [{ compress: null }, 'compress: expected a boolean, got null'],
+    ]
+    for (const [given, message] of wrong) {
+      const options = given as SendMessageOptions
+      const error = new TypeError(message)
+      await expect(ws.send('x', options)).rejects.toThrow(error)
+      await expect(ws.sendJson(1, options)).rejects.toThrow(error)
+      await expect(ws.sendStream(new Blob(['x']).stream(), options)).rejects.toThrow(error)
+      expect(() => ws.trySend('x', options)).toThrow(error)
+    }
+    await ws.send('y', { compress: undefined })
+    await clock.settle()
+    expect(peer.messages).toEqual(['y'])
+    peer.transport.reset()
+    await clock.settle()
   })
 
   test('S1 receiveText, receiveBytes and receiveJson give their type, and close on the other', async () => {

@@ -7,7 +7,7 @@ import { ROOT } from '../subject/runtime.ts'
 
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
-  '.': 21_800,
+  '.': 22_900,
   './server': 28_500,
   './client': 26_900,
   './client browser': 10_900,

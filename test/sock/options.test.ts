@@ -121,6 +121,12 @@ describe('registration', () => {
     expect(sock.route('/z', { app: new Hono() }, handler)).toBe(handler)
   })
 
+  test('H14 an unknown option of mount', () => {
+    expect(() => new Sock().mount(new Hono(), { basepath: '/v2' } as object)).toThrow(
+      new TypeError('Unknown option basepath; known are basePath'),
+    )
+  })
+
   test('H2 mounting twice at the same place is mounting once', () => {
     const app = new Hono()
     const sock = new Sock(app)

@@ -209,6 +209,28 @@ describe('publishing', () => {
     expect(() => new Topics().topic(1 as never)).toThrow(/name must be a string/)
   })
 
+  test('H20 options that would be overlooked are a TypeError, members or none', () => {
+    const topic = new Topics().topic('room')
+    const peer = new Peer()
+    topic.subscribe(peer)
+    expect(() => topic.publish('x', { exept: peer } as object)).toThrow(
+      new TypeError('Unknown option exept; known are except, compress'),
+    )
+    expect(() => topic.publish('x', { compress: 'no' as never })).toThrow(
+      new TypeError('compress: expected a boolean, got string'),
+    )
+    expect(() => topic.publish('x', null as never)).toThrow(
+      new TypeError('Options of publish must be an object, not null'),
+    )
+    expect(peer.got).toEqual([])
+    expect(() => new Topics(undefined, { onEror: () => {} } as object)).toThrow(
+      new TypeError('Unknown option onEror; known are onError'),
+    )
+    expect(() => new Topics(undefined, { onError: 5 as never })).toThrow(
+      new TypeError('onError: expected a function, got number'),
+    )
+  })
+
   test('S22 the report tells sent, dropped and closed apart', async () => {
     const room = new Topics().topic('a')
     const [taking, dropping, closing, closed] = peers(4) as [Peer, Peer, Peer, Peer]
