@@ -28,7 +28,6 @@ export class Waiter {
   readonly delivery: Delivery
   readonly promise: Promise<unknown>
   readonly resolve: Settle
-  readonly reject: Settle
   /** What to undo when it is served, if it said how long it waits. */
   unbind: (() => void) | undefined = undefined
   /** The caller that is served after it. */
@@ -37,20 +36,21 @@ export class Waiter {
   constructor(delivery: Delivery) {
     this.delivery = delivery
     this.promise = new Promise(capture)
-    this.resolve = captured.resolve
-    this.reject = captured.reject
+    this.resolve = captured
+  }
+
+  /** By way of a promise that is rejected: hardly anybody who waits needs a function for it as well. */
+  reject(error: unknown): void {
+    this.resolve(Promise.reject(error))
   }
 }
 
-const captured: { resolve: Settle; reject: Settle } = { resolve: ignore, reject: ignore }
+let captured: Settle
 
 /** One executor for every promise: a closure per message would cost as much as the promise itself. */
-function capture(resolve: Settle, reject: Settle): void {
-  captured.resolve = resolve
-  captured.reject = reject
+function capture(resolve: Settle): void {
+  captured = resolve
 }
-
-function ignore(): void {}
 
 export class Inbox {
   readonly #clock: Clock
@@ -123,7 +123,7 @@ export class Inbox {
   end(error: () => Error, quiet: boolean): void {
     for (let waiter = this.#nextWaiter(); waiter !== undefined; waiter = this.#nextWaiter()) {
       if (quiet && waiter.delivery === Delivery.RESULT) waiter.resolve({ value: undefined, done: true })
-      else rejectQuietly(waiter.promise, waiter.reject, error())
+      else rejectQuietly(waiter.promise, (reason) => waiter.reject(reason), error())
     }
   }
 

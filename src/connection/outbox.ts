@@ -92,12 +92,10 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#clock.afterTurn(this.#onTurnEnd)
-  }
-
-  readonly #onTurnEnd = (): void => {
-    this.#scheduled = false
-    this.flush()
+    this.#clock.afterTurn(() => {
+      this.#scheduled = false
+      this.flush()
+    })
   }
 
   #wait(): Promise<boolean> {

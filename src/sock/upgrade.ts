@@ -74,8 +74,10 @@ export function upgradeRoute(
   if (typeof handler !== 'function') throw new TypeError('A route needs a handler, which is a function')
   const resolve = routeResolver(layers)
   return async (c, next) => {
-    if (c.req.header('upgrade') === undefined) return fallThrough(c, next)
-    const upgrader = findUpgrader(c)
+    const raw = rawUpgrader(c)
+    // Of a raw server such a request comes by its 'upgrade' event alone, and its headers are at hand.
+    if (raw === undefined && c.req.header('upgrade') === undefined) return fallThrough(c, next)
+    const upgrader = raw ?? hostedUpgrader(c.req.raw)
     const headers = upgrader?.headers ?? headerList(c.req.raw.headers)
     if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
@@ -110,9 +112,8 @@ export function upgradeRoute(
   }
 }
 
-function findUpgrader(c: Context): Upgrader | undefined {
-  const env = c.env as { readonly [UPGRADER]?: Upgrader } | undefined
-  return env?.[UPGRADER] ?? hostedUpgrader(c.req.raw)
+function rawUpgrader(c: Context): Upgrader | undefined {
+  return (c.env as { readonly [UPGRADER]?: Upgrader } | undefined)?.[UPGRADER]
 }
 
 /**
