@@ -42,6 +42,9 @@ export interface SendRoom {
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
 
+/** Bytes that a message which waits counts for beyond its payload, as in the inbox: empty ones are bounded as well. */
+const MESSAGE_OVERHEAD = 64
+
 export class Sender {
   readonly #sink: MessageSink
   readonly #outbox: SendRoom
@@ -51,6 +54,7 @@ export class Sender {
   /** Settles when the send that has the turn, and all that wait behind it already, are done. */
   #turn: Promise<unknown> | undefined
   #waiting = 0
+  #messagesWaiting = 0
   /** Gives up the wait for the next part of the message that has the turn. */
   #abandon: ((error: Error) => void) | undefined
 
@@ -133,11 +137,13 @@ export class Sender {
     // The caller may fill its buffer anew long before the turn comes.
     let own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload
     this.#waiting += size
+    this.#messagesWaiting++
     return this.#takeTurn(async () => {
       try {
         own = own instanceof Blob ? new Uint8Array(await own.arrayBuffer()) : own
       } finally {
         this.#waiting -= size
+        this.#messagesWaiting--
       }
       return this.#sendNow(own, options)
     })
@@ -145,14 +151,19 @@ export class Sender {
 
   /** Whether one more message may wait for its turn: what waits is unsent like what a slow peer leaves behind. */
   #mayWait(): boolean {
-    return this.#gate.connected && (this.#waiting <= this.#options.highWaterMark || this.#mayQueue())
+    return this.#gate.connected && (this.#held <= this.#options.highWaterMark || this.#mayQueue())
+  }
+
+  /** What the messages that wait hold. */
+  get #held(): number {
+    return this.#waiting + this.#messagesWaiting * MESSAGE_OVERHEAD
   }
 
   /** What `sendPolicy` says about one more message for a peer that does not read. */
   #mayQueue(): boolean {
     const { sendPolicy, maxBufferedAmount } = this.#options
     if (sendPolicy === 'drop') return false
-    if (sendPolicy === 'wait' && this.#outbox.bufferedAmount + this.#waiting <= maxBufferedAmount) return true
+    if (sendPolicy === 'wait' && this.#outbox.bufferedAmount + this.#held <= maxBufferedAmount) return true
     this.#gate.fail(CloseCode.TRY_AGAIN_LATER, 'Peer reads too slowly')
     return false
   }

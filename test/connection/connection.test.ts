@@ -739,18 +739,22 @@ describe('sending', () => {
   })
 
   test('S22 R16 what waits behind a stream is bounded by sendPolicy and maxBufferedAmount', async () => {
-    for (const [sendPolicy, taken, code] of [
-      ['wait', 6, 1013],
-      ['close', 3, 1013],
-      ['drop', 3, undefined],
+    // Each counts for 64 bytes more, so that empty ones are bounded as well.
+    for (const [sendPolicy, size, taken, code] of [
+      ['wait', 1000, 5, 1013],
+      ['close', 1000, 2, 1013],
+      ['drop', 1000, 2, undefined],
+      ['wait', 0, 79, 1013],
+      ['close', 0, 32, 1013],
+      ['drop', 0, 32, undefined],
     ] as const) {
       const { clock, ws, peer } = bench({ sendPolicy, highWaterMark: 2000, maxBufferedAmount: 5000 })
       const { source, finish } = twoParts()
       void ws.sendStream(source)
       await clock.settle()
       const sends: ReturnType<typeof watch>[] = []
-      for (let count = 0; count < 10; count++) sends.push(watch(ws.send('y'.repeat(1000))))
-      expect(ws.bufferedAmount).toBe(taken * 1000)
+      for (let count = 0; count < 100; count++) sends.push(watch(ws.send('y'.repeat(size))))
+      expect(ws.bufferedAmount).toBe(taken * size)
       await clock.settle()
       expect(ws.code).toBe(code)
       finish()
@@ -759,8 +763,8 @@ describe('sending', () => {
       const outcomes = sends.map(({ state, value }) => (state === 'resolved' ? value : (value as Error).name))
       expect(outcomes).toEqual(
         code === undefined
-          ? [...Array(taken).fill(true), ...Array(10 - taken).fill(false)]
-          : Array(10).fill('ConnectionClosed'),
+          ? [...Array(taken).fill(true), ...Array(100 - taken).fill(false)]
+          : Array(100).fill('ConnectionClosed'),
       )
     }
   })
