@@ -17,6 +17,8 @@ export interface Rule {
   readonly name?: RegExp
 }
 
+export const SOCKET_WRITE = 'socket write'
+
 const NATIVE = /^$/
 const STREAMS =
   /^node:(net|_?http|stream|events|internal\/(stream_base|streams\/|http|timers|async_hooks|event_target))|^internal:(stream|fixed_queue)|^ext:deno_node\/(net|_?http|_events|internal_binding|internal\/(stream|timers|async_hooks|http))/
@@ -28,9 +30,9 @@ const TICKS =
 export const RULES: readonly Rule[] = [
   { part: 'garbage collection', source: NATIVE, name: /^\(garbage collector\)$/ },
   {
-    part: 'socket write',
+    part: SOCKET_WRITE,
     source: NATIVE,
-    name: /^(write|writev|writeBuffer|write(Utf8|Latin1)String|op_\w*write\w*)$/i,
+    name: /^(write(v|Buffer(ed)?|(Utf8|Latin1)String)?|op_\w*write\w*)$/i,
   },
   { part: 'decode to string', source: /^$|^ext:/, name: TO_STRING },
   { part: 'encode', source: /^$|^ext:|^node:internal\/encoding/, name: TO_BYTES },
@@ -56,7 +58,7 @@ export const OTHER_THREADS = 'other threads'
 
 /** Every part, as the tables order them: sockets first, then a message on its way through. */
 export const PARTS: readonly string[] = [
-  'socket write',
+  SOCKET_WRITE,
   'socket streams in JavaScript',
   OUTSIDE,
   'unmask',
