@@ -21,7 +21,6 @@ export class MessageReader {
   readonly #maxFragments: number
   readonly #decoder: FrameDecoder
   readonly #extensions: readonly Extension[]
-  readonly #utf8: Utf8Decoder = new Utf8Decoder()
   /** Opcode of the message that is being received, `CONTINUATION` when there is none (§5.4). */
   #opcode: number = Opcode.CONTINUATION
   /** Whether an extension transforms that message: its frame lengths then say nothing about its size. */
@@ -29,8 +28,9 @@ export class MessageReader {
   #received = 0
   #fragments = 0
   /** The parts of that message, when they are joined here, and whether all that it holds is ASCII. */
-  readonly #joiner: PartJoiner = new PartJoiner()
+  #parts: PartJoiner | undefined
   #joinedAscii = true
+  #decoding: Utf8Decoder | undefined
   /** Whether a part of that message was given already: the rest comes in parts as well. */
   #inParts = false
 
@@ -39,6 +39,18 @@ export class MessageReader {
     this.#extensions = extensions
     this.maxMessageSize = maxMessageSize
     this.#maxFragments = maxFragments
+  }
+
+  // Made when the first message asks for them: many connections get nothing but short ASCII in one piece.
+
+  get #joiner(): PartJoiner {
+    this.#parts ??= new PartJoiner()
+    return this.#parts
+  }
+
+  get #utf8(): Utf8Decoder {
+    this.#decoding ??= new Utf8Decoder()
+    return this.#decoding
   }
 
   /** Whether a message has begun and has not ended. */
@@ -76,7 +88,7 @@ export class MessageReader {
     const { pieceStart, pieceEnd } = decoder
     // A message in one piece needs no joining; one of which parts are held already is joined to its end.
     const lone = messageFinished && this.#received === 0
-    const join = !this.#inParts && !lone && (whole || this.#joiner.size > 0)
+    const join = !this.#inParts && !lone && (whole || this.joinedSize > 0)
     const message =
       this.#extensions.length === 0
         ? this.#part(decoder.chunk, pieceStart, pieceEnd, decoder.pieceAscii, frameFinished, messageFinished, join)
@@ -87,7 +99,7 @@ export class MessageReader {
 
   /** Bytes that are held of the message that is being joined. */
   get joinedSize(): number {
-    return this.#joiner.size
+    return this.#parts?.size ?? 0
   }
 
   /** Takes out what has been joined so far; for text, the characters that are complete. */
@@ -104,7 +116,7 @@ export class MessageReader {
 
   /** Lets go of what is held. */
   drop(): void {
-    this.#joiner.drop()
+    this.#parts?.drop()
   }
 
   /** Makes the event for a range of plain payload. */
@@ -124,7 +136,8 @@ export class MessageReader {
     if (join) return this.#join(bytes, start, end, ascii, messageFinished)
     this.#inParts = true
     if (this.#opcode === Opcode.TEXT) {
-      const data = this.#utf8.decode(bytes, start, end, ascii, messageFinished)
+      const plain = ascii && first && messageFinished
+      const data = plain ? bytes.latin1Slice(start, end) : this.#utf8.decode(bytes, start, end, ascii, messageFinished)
       // §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
       if (data === undefined) throw violation('TEXT_NOT_UTF8')
       return { type: 'TextMessage', data, frameFinished, messageFinished }
