@@ -15,8 +15,13 @@ import type { BenchServer } from './server-process.ts'
 import { type Failure, subjectsNamed, withServer } from './subjects.ts'
 
 const SUBJECTS = subjectsNamed('node ours', 'node ws', 'bun ours', 'bun native', 'deno ours', 'deno native')
-/** Only without compression: what an application on Hono has of `ws`. */
-const PLAIN = subjectsNamed('node @hono/node-server + ws')
+/** Only without compression: what an application on Hono has of `ws`, and what a runtime takes by itself. */
+const PLAIN = subjectsNamed(
+  'node @hono/node-server + ws',
+  'node upgrade control',
+  'bun upgrade control',
+  'deno upgrade control',
+)
 const CHURNED = subjectsNamed('node ours', 'bun ours', 'deno ours', 'deno upgrade control')
 const COUNTS = [1_000, 10_000]
 const CASES: readonly PeerCase[] = ['R13', 'R16', 'R17']

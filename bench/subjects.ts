@@ -12,11 +12,13 @@ export interface Subject {
 
 export const SUBJECTS: readonly Subject[] = [
   { name: 'node control', file: 'control', runtime: 'node', control: true },
+  { name: 'node upgrade control', file: 'upgrade-control', runtime: 'node', control: true },
   { name: 'node ours', file: 'ours', runtime: 'node' },
   { name: 'node ws', file: 'ws', runtime: 'node' },
   { name: 'node @hono/node-server + ws', file: 'hono-node', runtime: 'node' },
   { name: 'node crossws', file: 'crossws', runtime: 'node' },
   { name: 'bun control', file: 'control', runtime: 'bun', control: true },
+  { name: 'bun upgrade control', file: 'upgrade-control', runtime: 'bun', control: true },
   { name: 'bun ours', file: 'ours', runtime: 'bun' },
   { name: 'bun ours hosted', file: 'ours-hosted', runtime: 'bun' },
   { name: 'bun native', file: 'bun-native', runtime: 'bun' },
