@@ -52,10 +52,13 @@ function capture(resolve: Settle): void {
   captured = resolve
 }
 
+/** Of an inbox in which nothing has had to wait. */
+const NO_MESSAGES: Received[] = []
+
 export class Inbox {
   readonly #clock: Clock
   /** Messages from `#first` on; the part before it has been taken. */
-  #messages: Received[] = []
+  #messages: Received[] = NO_MESSAGES
   #first = 0
   /** The callers that wait, a list from the first to the last: mostly there is one. */
   #waiter: Waiter | undefined
@@ -81,6 +84,7 @@ export class Inbox {
   push(message: Received): void {
     const waiter = this.#nextWaiter()
     if (waiter === undefined) {
+      if (this.#messages === NO_MESSAGES) this.#messages = []
       this.#messages.push(message)
       this.bytes += message.length + MESSAGE_OVERHEAD
     } else {
