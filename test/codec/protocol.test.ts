@@ -596,6 +596,48 @@ describe('what is taken', () => {
     expect(take(a, 'x').byteOffset).toBe(third.byteOffset + third.length)
   })
 
+  test('P18 frames that lie between those of others leave as one range, in order, unless they are much', () => {
+    const [a, b] = [new Protocol({ role: 'server' }), new Protocol({ role: 'server' })]
+    const alternate = (size: number): void => {
+      for (const letter of ['x', 'y', 'z']) {
+        a.sendText(letter.repeat(size))
+        b.sendText(letter)
+      }
+    }
+    alternate(2)
+    expect(hexOf(a.output.takeRange() as Uint8Array)).toBe('810278788102797981027a7a')
+    expect(a.output.pending).toBe(0)
+    const range = b.output.takeRange() as Uint8Array
+    expect(hexOf(range)).toBe('81017881017981017a')
+    // What comes next does not lie in it.
+    a.sendText('behind')
+    expect(hexOf(range)).toBe('81017881017981017a')
+    expect(hexOf(a.output.takeRange() as Uint8Array)).toBe(hexOf(bytesOf('81 06 "behind"')))
+    // 16,384 bytes in all are copied, one more are not.
+    a.sendText('x'.repeat(8_188))
+    b.sendText('x')
+    a.sendText('x'.repeat(8_188))
+    expect(a.output.takeRange()).toHaveLength(16_384)
+    a.sendText('x'.repeat(8_188))
+    b.sendText('x')
+    a.sendText('x'.repeat(8_189))
+    expect(a.output.takeRange()).toBeUndefined()
+    expect(a.output.take().map(({ length }) => length)).toEqual([8_192, 8_193])
+  })
+
+  test('P18 frames of several connections that share memory to its end leave whole', () => {
+    const connections = Array.from({ length: 3 }, () => new Protocol({ role: 'server' }))
+    for (let round = 0; round < 60; round++) {
+      const texts = connections.map((_, i) => `${round} ${i} `.repeat(300))
+      for (const half of [0, 1]) connections.forEach((each, i) => void each.sendText(`${half}${texts[i]}`))
+      const taken = connections.map((each) => each.output.takeRange() as Uint8Array)
+      taken.forEach((bytes, i) => {
+        const sent = rawFrames(bytes).map(({ payload }) => new TextDecoder().decode(payload))
+        expect(sent).toEqual([`0${texts[i]}`, `1${texts[i]}`])
+      })
+    }
+  })
+
   test('P18 the shared memory is left when it is full, and nothing is lost', () => {
     for (const role of ['server', 'client'] as const) {
       const protocol = new Protocol({ role })
