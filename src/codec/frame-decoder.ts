@@ -9,12 +9,10 @@ import { MAX_CONTROL_PAYLOAD } from './close-code.ts'
 import { type Violation, violation } from './errors.ts'
 import type { Role } from './event.ts'
 import type { Extension, FrameHeader } from './extension.ts'
+import { MAX_HEADER } from './frame-header.ts'
 import { rotateKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
-
-/** Two bytes, an 8-byte length and a 4-byte key (§5.2). */
-const MAX_HEADER = 14
 
 const RSV_BITS = 0x70
 

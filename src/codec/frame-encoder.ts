@@ -7,6 +7,7 @@
 import { Buffer } from 'node:buffer'
 import { giveBlock, takeBlock } from './block-pool.ts'
 import type { Role } from './event.ts'
+import { headerSize, MAX_HEADER, writeHeader, writeKey } from './frame-header.ts'
 import { randomMaskingKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
 
@@ -23,7 +24,6 @@ export const LARGE_PAYLOAD: number = 1 << 16
  */
 const MAX_GATHERED = 1 << 14
 
-const MAX_HEADER = 14
 const FIN = 0x80
 const MASK = 0x80
 
@@ -42,42 +42,6 @@ function reserve(size: number): void {
   slab = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
   slabWords = wordsOf(slab)
   slabEnd = 0
-}
-
-/** Writes the header but for the key. §5.2: the shortest form of the length is the only one. */
-function writeHeader(target: Uint8Array, at: number, firstByte: number, length: number, mask: number): void {
-  target[at] = firstByte
-  if (length < 126) {
-    target[at + 1] = mask | length
-    return
-  }
-  if (length < 65536) {
-    target[at + 1] = mask | 126
-    target[at + 2] = length >>> 8
-    target[at + 3] = length
-    return
-  }
-  target[at + 1] = mask | 127
-  const high = Math.floor(length / 0x1_0000_0000)
-  target[at + 2] = high >>> 24
-  target[at + 3] = high >>> 16
-  target[at + 4] = high >>> 8
-  target[at + 5] = high
-  target[at + 6] = length >>> 24
-  target[at + 7] = length >>> 16
-  target[at + 8] = length >>> 8
-  target[at + 9] = length
-}
-
-function headerSize(length: number): number {
-  return length < 126 ? 2 : length < 65536 ? 4 : 10
-}
-
-function writeKey(target: Uint8Array, at: number, key: number): void {
-  target[at] = key
-  target[at + 1] = key >>> 8
-  target[at + 2] = key >>> 16
-  target[at + 3] = key >>> 24
 }
 
 /**
