@@ -76,20 +76,22 @@ function targetUrl(incoming: IncomingMessage, headers: HeaderList): string {
   if (!target.startsWith('/')) throw new TypeError('Neither origin form nor absolute form')
   const authority = `${isEncrypted(incoming.socket) ? 'https' : 'http'}://${headerValues(headers, 'host')[0]}`
   if (!PLAIN_TARGET.test(target) || DOTS.test(target)) return parsedUrl(`${authority}${target}`)
-  if (authority !== lastAuthority) {
-    lastOrigin = new URL(authority).origin
-    lastAuthority = authority
-  }
-  return `${lastOrigin}${target}`
+  if (authority !== lastAuthority) lastOrigin = new URL(authority).origin
+  if (authority !== lastAuthority || target !== lastTarget) lastUrl = `${lastOrigin}${target}`
+  lastAuthority = authority
+  lastTarget = target
+  return lastUrl
 }
 
 /** Targets that the URL parser leaves as they are, unless there are dot segments in them. */
 const PLAIN_TARGET = /^\/[\w!$&()*+,\-./:;=@~?%]*$/
 const DOTS = /\/(?:\.|%2e)/i
 
-/** Most requests have the same `Host`. */
+/** Most requests have the same `Host`, and many the same target: their connections share one text. */
 let lastAuthority = ''
 let lastOrigin = ''
+let lastTarget = ''
+let lastUrl = ''
 
 function parsedUrl(text: string): string {
   const url = new URL(text)
