@@ -138,7 +138,7 @@ export function memorySection(aside: boolean, plots: Plots): string {
     const rounds = churned.map(({ subject, collected, figure }): Cell[] => {
       const name = collected ? `${subject}, collected` : subject
       if (hasFailed(figure)) return [name, 'failed', '', '', '', '', '', '', '']
-      const { rss, handles, heap = [] } = figure
+      const { rss, handles, heap } = figure
       const at = (values: readonly number[], i: number): number => values.at(i) ?? Number.NaN
       return [
         name,
