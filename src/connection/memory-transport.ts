@@ -5,6 +5,7 @@
  * writer; nothing is ever delivered inside a call of the other side; bytes belong to whoever received them. What a
  * network does to a stream is under the test's control: where chunks are cut, when they arrive, how it breaks.
  */
+import { optionsFault } from './call-options.ts'
 import type { ByteTransport, TransportEnd, TransportListener } from './transport.ts'
 
 /** How one end of the pair behaves. */
@@ -23,6 +24,14 @@ export interface MemoryTransportOptions {
   /** Calls back once, later. Each chunk and each event of this end takes one call. @default queueMicrotask */
   schedule?: (deliver: () => void) => void
 }
+
+const OPTIONS: readonly string[] = [
+  'capacity',
+  'highWaterMark',
+  'split',
+  'merge',
+  'schedule',
+] satisfies (keyof MemoryTransportOptions)[]
 
 /** One end of a pair: a transport, with the faults of a network as further methods. */
 export class MemoryTransport implements ByteTransport {
@@ -59,6 +68,8 @@ export class MemoryTransport implements ByteTransport {
   #closed = false
 
   private constructor(options: MemoryTransportOptions) {
+    const wrong = optionsFault('a transport', options, OPTIONS)
+    if (wrong !== undefined) throw wrong
     this.#capacity = byteCount('capacity', options.capacity ?? 65_536)
     this.#highWaterMark = byteCount('highWaterMark', options.highWaterMark ?? 16_384)
     const split = options.split ?? []

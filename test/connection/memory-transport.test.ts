@@ -130,6 +130,9 @@ describe('what a test controls', () => {
     expect(() => make({ highWaterMark: Number.NaN })).toThrow(RangeError)
     expect(() => make({ split: 'x' })).toThrow(TypeError)
     expect(() => make({ split: [1, 0] })).toThrow(RangeError)
+    expect(() => make({ capasity: 1 })).toThrow(
+      new TypeError('Unknown option capasity; known are capacity, highWaterMark, split, merge, schedule'),
+    )
   })
 
   test('S23 a second attach is a TypeError', () => {
