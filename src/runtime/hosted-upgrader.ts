@@ -65,11 +65,13 @@ export function hostedFetch(fetch: Fetch, onHost: OnHost): Fetch {
   const hosted: Fetch = (request, env, context) => {
     // Plain requests of a raw server carry what its bridge from `node:http` gives them.
     const isRaw = typeof env === 'object' && env !== null && (UPGRADER in env || 'incoming' in env)
-    if (isRaw || (untold.length === 0 && !isUpgrade(request))) return fetch(request, env, context)
+    if (isRaw) return fetch(request, env, context)
+    const upgrades = isUpgrade(request)
+    if (!upgrades && untold.length === 0) return fetch(request, env, context)
     const host = hostOf(env)
     if (host === undefined || handshakes.has(request)) return fetch(request, env, context)
-    for (const tell of untold.splice(0)) limit = Math.max(limit, tell(host))
-    if (!isUpgrade(request)) return fetch(request, env, context)
+    if (untold.length > 0) for (const tell of untold.splice(0)) limit = Math.max(limit, tell(host))
+    if (!upgrades) return fetch(request, env, context)
     const response = new HostedHandshake(host, request, env, context).run(fetch, limit)
     // A Worker stops where it is when the client leaves; what the handshake holds is to be given back.
     waitUntil(context, response)
