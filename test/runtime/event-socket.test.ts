@@ -105,6 +105,7 @@ test('R3 once the end was told, a socket that its host keeps holds nothing of th
   const gone = ((): WeakRef<object> => {
     const events = recorder()
     socket.attach(events)
+    fake.readyState = 3
     fake.tell('close', { code: 1000, reason: '', wasClean: true })
     expect(events.seen).toEqual([[1000, '', true]])
     return new WeakRef(events)
