@@ -435,7 +435,9 @@ describe('frames for many connections', () => {
     const frames = ['a', 'b', 'c'].map((text) => encodeFrame(TEXT, Buffer.from(text), 0))
     const protocol = new Protocol({ role: 'server' })
     for (const frame of frames) protocol.sendEncoded(frame)
-    expect(hexOf(protocol.output.takeRange() ?? new Uint8Array())).toBe(hexOf(join(frames)))
+    const pieces = protocol.output.take()
+    expect(pieces).toHaveLength(1)
+    expect(hexOf(join(pieces))).toBe(hexOf(join(frames)))
     protocol.sendEncoded(frames[2] as Uint8Array)
     protocol.sendEncoded(frames[0] as Uint8Array)
     expect(hexOf(join(protocol.output.take()))).toBe('810163810161')
@@ -636,6 +638,20 @@ describe('what is taken', () => {
         expect(sent).toEqual([`0${texts[i]}`, `1${texts[i]}`])
       })
     }
+  })
+
+  test('P18 the memory of a large text that was given back is that of the next one', () => {
+    const protocol = new Protocol({ role: 'server' })
+    const take = (text: string): Uint8Array => {
+      protocol.sendText(text)
+      return protocol.output.take()[0] as Uint8Array
+    }
+    const first = take('a'.repeat(LARGE_PAYLOAD))
+    const second = take('b'.repeat(LARGE_PAYLOAD))
+    expect(second.buffer).not.toBe(first.buffer)
+    giveBack(first)
+    expect(take('c'.repeat(LARGE_PAYLOAD)).buffer).toBe(first.buffer)
+    expect(rawFrames(second)[0]?.payload[LARGE_PAYLOAD - 1]).toBe(0x62)
   })
 
   test('P18 the shared memory is left when it is full, and nothing is lost', () => {
