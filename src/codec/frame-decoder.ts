@@ -59,8 +59,8 @@ export class FrameDecoder implements FrameHeader {
   #limit = 0
   #words: Int32Array = NO_WORDS
   #skip = 0
-  /** The chunks that come after it. */
-  #queue: Uint8Array[] = []
+  /** The chunks that come after it, if there are any. */
+  #queue: Uint8Array[] | undefined
   /** Chunks of the queue that have been read: taking them off its front one by one would be quadratic. */
   #taken = 0
   /** Bytes of a header that was cut by the end of a chunk. */
@@ -74,8 +74,12 @@ export class FrameDecoder implements FrameHeader {
 
   /** Takes a chunk over. */
   push(chunk: Uint8Array): void {
-    if (this.#offset < this.#limit) this.#queue.push(chunk)
-    else this.#open(chunk)
+    if (this.#offset === this.#limit) {
+      this.#open(chunk)
+    } else {
+      this.#queue ??= []
+      this.#queue.push(chunk)
+    }
   }
 
   /** Whether bytes are left to read. */
@@ -85,7 +89,7 @@ export class FrameDecoder implements FrameHeader {
 
   /** Drops everything that is buffered, and keeps nothing alive. */
   drop(): void {
-    this.#queue = []
+    this.#queue = undefined
     this.#taken = 0
     this.#open(EMPTY)
   }
@@ -148,7 +152,7 @@ export class FrameDecoder implements FrameHeader {
 
   /** Lets go of the current chunk when it is used up, and goes to the next; the last piece must have been consumed. */
   advance(): void {
-    if (this.#offset === this.#limit) this.#open(this.#queue.length > 0 ? this.#shift() : EMPTY)
+    if (this.#offset === this.#limit) this.#open(this.#queue === undefined ? EMPTY : this.#shift(this.#queue))
   }
 
   #advance(size: number): void {
@@ -156,12 +160,12 @@ export class FrameDecoder implements FrameHeader {
     this.advance()
   }
 
-  #shift(): Uint8Array {
-    const chunk = this.#queue[this.#taken] as Uint8Array
-    this.#queue[this.#taken++] = EMPTY
-    if (this.#taken === this.#queue.length) this.#queue.length = 0
-    else if (this.#taken < MANY_CHUNKS || this.#taken * 2 < this.#queue.length) return chunk
-    else this.#queue = this.#queue.slice(this.#taken)
+  #shift(queue: Uint8Array[]): Uint8Array {
+    const chunk = queue[this.#taken] as Uint8Array
+    queue[this.#taken++] = EMPTY
+    if (this.#taken === queue.length) this.#queue = undefined
+    else if (this.#taken < MANY_CHUNKS || this.#taken * 2 < queue.length) return chunk
+    else this.#queue = queue.slice(this.#taken)
     this.#taken = 0
     return chunk
   }

@@ -96,8 +96,8 @@ export function giveBack(piece: Uint8Array): void {
 /** The frames of one connection that wait to be written. */
 export class FrameEncoder {
   readonly #mask: number
-  /** Finished pieces, in order, and the range of the slab that is still growing after them. */
-  #pieces: Uint8Array[] = []
+  /** Finished pieces, in order, if there are any, and the range of the slab that is still growing after them. */
+  #pieces: Uint8Array[] | undefined
   #slab: StringBuffer = NO_SLAB
   #start = 0
   #end = 0
@@ -153,8 +153,8 @@ export class FrameEncoder {
   /** Takes everything that is pending, in order. */
   take(): Uint8Array[] {
     this.#closeRange()
-    const pieces = this.#pieces
-    this.#pieces = []
+    const pieces = this.#pieces ?? []
+    this.#pieces = undefined
     this.#pending = 0
     this.#release()
     return pieces
@@ -162,7 +162,7 @@ export class FrameEncoder {
 
   /** Takes everything that is pending as one range of the slab; `undefined` when that would be a copy of much. */
   takeRange(): Uint8Array | undefined {
-    if (this.#pieces.length > 0) {
+    if (this.#pieces !== undefined) {
       if (this.#pending > MAX_GATHERED) return undefined
       this.#gather()
     }
@@ -266,12 +266,17 @@ export class FrameEncoder {
 
   #piece(bytes: Uint8Array): void {
     this.#closeRange()
-    this.#pieces.push(bytes)
+    this.#add(bytes)
     this.#pending += bytes.length
   }
 
+  #add(piece: Uint8Array): void {
+    this.#pieces ??= []
+    this.#pieces.push(piece)
+  }
+
   #closeRange(): void {
-    if (this.#end > this.#start) this.#pieces.push(this.#slab.subarray(this.#start, this.#end))
+    if (this.#end > this.#start) this.#add(this.#slab.subarray(this.#start, this.#end))
     this.#start = this.#end
   }
 

@@ -42,6 +42,9 @@ export function checkProtocolOptions(options: ProtocolOptions): void {
   assertLimit('maxFragments', maxFragments)
 }
 
+/** Of most connections: none of their own. */
+const NO_EXTENSIONS: readonly Extension[] = []
+
 /** One connection after its opening handshake (RFC 6455 §5 to §7), on either side. */
 export class Protocol implements Iterable<ProtocolEvent> {
   readonly role: Role
@@ -71,7 +74,8 @@ export class Protocol implements Iterable<ProtocolEvent> {
   constructor(options: ProtocolOptions) {
     checkProtocolOptions(options)
     this.role = options.role
-    this.extensions = (options.extensions ?? []).filter((extension) => extension.enabled)
+    const enabled = options.extensions?.filter((extension) => extension.enabled) ?? NO_EXTENSIONS
+    this.extensions = enabled.length === 0 ? NO_EXTENSIONS : enabled
     const { maxMessageSize = 1_048_576, maxFragments = 131_072 } = options
     this.#decoder = new FrameDecoder(this.role, this.extensions)
     this.#reader = new MessageReader(this.#decoder, this.extensions, maxMessageSize, maxFragments)
