@@ -1,8 +1,8 @@
 /**
  * Blocks of memory that large text passes through on its way in and out (RFC 6455 §5.6), and that are used again.
  *
- * Fresh pages cost more than what is done with them: without this a text of 1 MiB took a sixth to a third longer
- * (`bun run bench echo --only 'bun ours' --shapes 4x1x1048576`). Nothing of it is ever handed to an application.
+ * Fresh pages cost more than what is done with them: without this an echo of 1 MiB took a quarter to two
+ * fifths longer (`bun run bench echo --only 'bun ours' --shapes 4x1x1048576`). Nothing of it is ever handed to an application.
  */
 import { Buffer } from 'node:buffer'
 import { type StringBuffer, stringBuffer } from './utf8.ts'

@@ -15,7 +15,8 @@ export function optionsFault(call: string, options: object, known: readonly stri
 const SEND: readonly string[] = ['compress'] satisfies (keyof SendMessageOptions)[]
 
 /** What is wrong with options of `send` and its kin, or `undefined`. */
-export function sendOptionsFault(options: SendMessageOptions): TypeError | undefined {
+export function sendOptionsFault(options: SendMessageOptions | undefined): TypeError | undefined {
+  if (options === undefined) return undefined
   return optionsFault('send', options, SEND) ?? compressFault(options.compress)
 }
 

@@ -7,8 +7,8 @@ import type { Clock } from './clock.ts'
 import type { Received, ReceiveOptions } from './connection.ts'
 import { rejectQuietly } from './rejection.ts'
 
-/** Bytes that an unread message counts for beyond its payload, so that a flood of empty ones is bounded as well. */
-const MESSAGE_OVERHEAD = 64
+/** Bytes that a message which waits counts for beyond its payload, so that a flood of empty ones is bounded as well. */
+export const MESSAGE_OVERHEAD = 64
 
 /** How a waiting caller gets its message. */
 export const Delivery = {

@@ -7,6 +7,7 @@
 import { CloseCode } from '../codec/close-code.ts'
 import { sendOptionsFault } from './call-options.ts'
 import type { Sendable, SendableParts, SendMessageOptions } from './connection.ts'
+import { MESSAGE_OVERHEAD } from './inbox.ts'
 import type { Keepalive } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { quietRejection } from './rejection.ts'
@@ -42,9 +43,6 @@ export interface SendRoom {
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
 
-/** Bytes that a message which waits counts for beyond its payload, as in the inbox: empty ones are bounded as well. */
-const MESSAGE_OVERHEAD = 64
-
 export class Sender {
   readonly #sink: MessageSink
   readonly #outbox: SendRoom
@@ -73,7 +71,7 @@ export class Sender {
   }
 
   send(data: Sendable, options?: SendMessageOptions): Promise<boolean> {
-    const wrong = options === undefined ? undefined : sendOptionsFault(options)
+    const wrong = sendOptionsFault(options)
     if (wrong !== undefined) return quietRejection(wrong)
     const payload = asPayload(data)
     if (payload === undefined) return quietRejection(notSendable(data))
@@ -83,7 +81,7 @@ export class Sender {
   }
 
   trySend(data: Sendable, options?: SendMessageOptions): boolean {
-    const wrong = options === undefined ? undefined : sendOptionsFault(options)
+    const wrong = sendOptionsFault(options)
     if (wrong !== undefined) throw wrong
     const payload = asPayload(data)
     if (payload === undefined || payload instanceof Blob) throw notSendable(data)
@@ -93,7 +91,7 @@ export class Sender {
   }
 
   sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean> {
-    const wrong = options === undefined ? undefined : sendOptionsFault(options)
+    const wrong = sendOptionsFault(options)
     if (wrong !== undefined) return quietRejection(wrong)
     return this.#takeTurn(() => this.#sendParts(parts, options))
   }
