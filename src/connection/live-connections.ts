@@ -4,6 +4,7 @@ import { assertCloseReason } from '../codec/close-reason.ts'
 import { optionsFault } from './call-options.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import type { Connection } from './connection.ts'
+import { Ring, RingMember } from './ring.ts'
 
 /** Milliseconds that a drain waits when nothing else is said. */
 export const DRAIN_DEADLINE = 10_000
@@ -35,9 +36,26 @@ export interface DrainReport {
   unfinished: number
 }
 
+/** From the moment when a connection opens until it has ended, and its handler. */
+export class Stay extends RingMember {
+  /** Set by `enter`. */
+  connection!: Connection
+  readonly #live: LiveConnections
+
+  constructor(live: LiveConnections) {
+    super()
+    this.#live = live
+  }
+
+  override leave(): void {
+    super.leave()
+    this.#live.onLeft()
+  }
+}
+
 export class LiveConnections {
   /** Those that are open, and those that have ended while their handler runs on. */
-  readonly #live: Set<Connection> = new Set()
+  readonly #stays: Ring<Stay> = new Ring()
   readonly #clock: Clock
   #draining: Promise<DrainReport> | undefined
   /** What a drain does with a connection whose handshake overtook it. */
@@ -50,9 +68,7 @@ export class LiveConnections {
 
   /** How many are open. */
   get count(): number {
-    let open = 0
-    for (const { code } of this.#live) if (code === undefined) open++
-    return open
+    return this.#open().length
   }
 
   /** Whether new connections are refused. */
@@ -60,16 +76,21 @@ export class LiveConnections {
     return this.#draining !== undefined
   }
 
-  /** A connection has opened, and its handler starts. */
-  enter(connection: Connection): void {
-    this.#live.add(connection)
+  /**
+   * A connection has opened, and its handler starts.
+   *
+   * @returns its stay, which is to `leave` when the connection has ended, and so has its handler
+   */
+  enter(connection: Connection, stay: Stay = new Stay(this)): Stay {
+    stay.connection = connection
+    this.#stays.add(stay)
     this.#turnAway?.(connection)
+    return stay
   }
 
-  /** The connection has ended, and so has its handler. */
-  leave(connection: Connection): void {
-    this.#live.delete(connection)
-    if (this.#live.size === 0) this.#onEmpty?.()
+  /** @internal A stay is over. */
+  onLeft(): void {
+    if (this.#stays.first === undefined) this.#onEmpty?.()
   }
 
   /**
@@ -86,7 +107,11 @@ export class LiveConnections {
 
   /** Drops every connection now. */
   terminate(): void {
-    for (const connection of this.#live) connection.terminate()
+    for (const { connection } of this.#stays.all()) connection.terminate()
+  }
+
+  #open(): Connection[] {
+    return this.#stays.all().flatMap(({ connection }) => (connection.code === undefined ? connection : []))
   }
 
   async #closeAll({ deadline, code, reason, spread }: Required<DrainOptions>): Promise<DrainReport> {
@@ -103,7 +128,7 @@ export class LiveConnections {
       }
       ends.push(connection.closed.then(count))
     }
-    const open = [...this.#live].filter((connection) => connection.code === undefined)
+    const open = this.#open()
     for (const [index, connection] of open.entries()) {
       close(connection, (Math.min(spread, deadline) * index) / open.length)
     }
@@ -119,14 +144,14 @@ export class LiveConnections {
     })
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
-      if (this.#live.size === 0) resolve()
+      if (this.#stays.first === undefined) resolve()
     })
     await Promise.race([empty, late])
     // Those that only waited for a connection just terminated get the chance to see it.
     if (isLate) await new Promise<void>((resolve) => this.#clock.afterTurn(resolve))
     for (const timer of timers) this.#clock.clearTimeout(timer)
     await Promise.all(ends)
-    return { ...report, unfinished: this.#live.size }
+    return { ...report, unfinished: this.#stays.all().length }
   }
 }
 

@@ -2,9 +2,9 @@
 import type { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
-import { serverClock } from './host-clock.ts'
 import { headersOf } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
+import { serverClock } from './server-clock.ts'
 
 /** The part of Bun's `ServerWebSocket` that is needed here. */
 export interface BunWebSocket {

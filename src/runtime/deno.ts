@@ -5,9 +5,9 @@ import { deferredRequest } from './deferred-request.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { headerList } from './header-list.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
-import { serverClock } from './host-clock.ts'
 import { addHeaders } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
+import { serverClock } from './server-clock.ts'
 
 interface DenoHost {
   upgradeWebSocket(

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ByteTransport, TransportEnd, TransportListener } from '../connection/transport.ts'
+import { FULL_READ, fairReading, type Reader } from './fair-reading.ts'
 import { destroy } from './raw-mode.ts'
 
 /** What sockets have and other Duplexes may lack. */
@@ -31,7 +32,7 @@ export interface DuplexTransportOptions {
   readonly pausable?: boolean
 }
 
-export class DuplexTransport implements ByteTransport {
+export class DuplexTransport implements ByteTransport, Reader {
   readonly remoteAddress: string | undefined
   readonly #socket: Duplex
   readonly #pausable: boolean
@@ -134,6 +135,15 @@ export class DuplexTransport implements ByteTransport {
     else process.nextTick(() => this.#release())
   }
 
+  /** The others have their turn. */
+  rest(): void {
+    this.#socket.pause()
+  }
+
+  goOn(): void {
+    if (this.#flowing) this.#socket.resume()
+  }
+
   end(): void {
     if (this.#finished) return
     this.#finished = true
@@ -192,6 +202,7 @@ export class DuplexTransport implements ByteTransport {
   #onData(chunk: Uint8Array): void {
     if (this.#flowing && this.#heldBytes === 0) this.#listener?.onData(chunk)
     else this.#hold(chunk)
+    if (chunk.length >= FULL_READ && this.#pausable) fairReading?.onFullRead(this)
   }
 
   #onDrain(): void {

@@ -1,6 +1,5 @@
 /** The clock of hosts without Node's builtins: edges, browsers, and the native servers of Bun and Deno. */
 import type { Clock, TimerHandle } from '../connection/clock.ts'
-import { sharingTimers } from './shared-timer.ts'
 
 export const hostClock: Clock = {
   now: (): number => performance.now(),
@@ -17,6 +16,3 @@ export const hostClock: Clock = {
     setTimeout(callback, 0)
   },
 }
-
-/** For servers whose timers belong to the process, as those of Bun and Deno do; on Cloudflare each has its request. */
-export const serverClock: Clock = sharingTimers(hostClock)

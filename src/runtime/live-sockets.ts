@@ -1,6 +1,7 @@
 /** Every socket that has left one HTTP server with an 'upgrade' event, before, while and after it is a connection. */
 import type { Duplex } from 'node:stream'
 import { LiveConnections } from '../connection/live-connections.ts'
+import { Ring, RingMember } from '../connection/ring.ts'
 
 /** Who has a socket: the handshake, then the connection. */
 export interface SocketHolder {
@@ -15,14 +16,13 @@ const LIVE: unique symbol = Symbol('fetch-sock.live')
 type Carrier = Duplex & { [LIVE]: LiveSocket }
 
 /** One such socket, until it closes or is someone else's. It is all that stays of its handshake. */
-export class LiveSocket {
+export class LiveSocket extends RingMember {
   holder: SocketHolder
-  readonly #live: LiveSockets
   #abort: AbortController | undefined
   #aborted = false
 
   constructor(live: LiveSockets, socket: Duplex, holder: SocketHolder) {
-    this.#live = live
+    super()
     this.holder = holder
     live.sockets.add(this)
     const carrier = socket as Carrier
@@ -49,13 +49,8 @@ export class LiveSocket {
     this.#abort?.abort()
   }
 
-  /** Nobody waits for it any more. */
-  release(): void {
-    this.#live.sockets.delete(this)
-  }
-
   #onClose(): void {
-    this.release()
+    this.leave()
     this.holder.onGone?.()
     this.abort()
   }
@@ -66,10 +61,10 @@ export class LiveSockets extends LiveConnections {
    * Upgrades that are not decided or whose refusal is being sent, connections, and connections that have ended while
    * their peer keeps its side of TCP open. A server that stops waits for them all.
    */
-  readonly sockets: Set<LiveSocket> = new Set()
+  readonly sockets: Ring<LiveSocket> = new Ring()
 
   /** Drops every socket now. */
   override terminate(): void {
-    for (const socket of this.sockets) socket.holder.terminate()
+    for (const { holder } of this.sockets.all()) holder.terminate()
   }
 }

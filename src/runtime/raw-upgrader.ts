@@ -7,7 +7,7 @@ import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { FRAMED_CAPABILITIES } from '../connection/framed.ts'
-import { SHUTTING_DOWN } from '../connection/live-connections.ts'
+import { SHUTTING_DOWN, Stay } from '../connection/live-connections.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
 import { headerList } from './header-list.ts'
@@ -68,6 +68,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
   #acceptance: Acceptance | undefined
   #request: Request | undefined
   #settle: ((connection: Connection | null) => void) | undefined
+  #stay: Stay | undefined
 
   /** Call it in the 'upgrade' event itself: there the socket has lost its 'error' listener. */
   constructor(host: RawHost, incoming: IncomingMessage, socket: Duplex, head: Uint8Array) {
@@ -109,7 +110,8 @@ export class RawHandshake implements Upgrader, SocketHolder {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: upgradeResponse(prepare), opened, live: this.#host.live }
+    this.#stay = new Stay(this.#host.live)
+    return { response: upgradeResponse(prepare), opened, stay: this.#stay }
   }
 
   /** Drops the socket, unless another listener has it. */
@@ -186,7 +188,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       clock: this.#host.clock,
     })
     this.#live.holder = connection
-    this.#host.live.enter(connection)
+    this.#host.live.enter(connection, this.#stay)
     this.#decide(connection)
   }
 
@@ -220,7 +222,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
 
   /** The socket is someone else's. */
   #release(): void {
-    this.#live.release()
+    this.#live.leave()
     this.#decide()
   }
 

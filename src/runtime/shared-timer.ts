@@ -6,25 +6,20 @@
  */
 
 import type { Clock, TimerHandle } from '../connection/clock.ts'
+import { Ring, RingMember } from '../connection/ring.ts'
 
 /** Sets a timer of the runtime that does not keep the process alive. */
 export type SetTimer = (callback: () => void, delay: number) => unknown
 
 /** One that was set. */
-export class SharedTimer {
+export class SharedTimer extends RingMember {
   readonly callback: () => void
   readonly due: number
-  readonly #others: Set<SharedTimer>
 
-  constructor(callback: () => void, due: number, others: Set<SharedTimer>) {
+  constructor(callback: () => void, due: number) {
+    super()
     this.callback = callback
     this.due = due
-    this.#others = others
-    others.add(this)
-  }
-
-  clear(): void {
-    this.#others.delete(this)
   }
 }
 
@@ -32,7 +27,7 @@ export class SharedTimer {
 export class SharedTimers {
   readonly #setTimer: SetTimer
   /** By length in milliseconds, and in each in the order in which they are due. */
-  readonly #waiting: Map<number, Set<SharedTimer>> = new Map()
+  readonly #waiting: Map<number, Ring<SharedTimer>> = new Map()
 
   constructor(setTimer: SetTimer) {
     this.#setTimer = setTimer
@@ -41,28 +36,29 @@ export class SharedTimers {
   set(callback: () => void, delay: number): SharedTimer {
     let timers = this.#waiting.get(delay)
     if (timers === undefined) {
-      timers = new Set()
+      timers = new Ring()
       this.#waiting.set(delay, timers)
       this.#run(delay, timers, delay)
     }
-    return new SharedTimer(callback, performance.now() + delay, timers)
+    const timer = new SharedTimer(callback, performance.now() + delay)
+    timers.add(timer)
+    return timer
   }
 
-  #run(delay: number, timers: Set<SharedTimer>, rest: number): void {
+  #run(delay: number, timers: Ring<SharedTimer>, rest: number): void {
     this.#setTimer(() => this.#onTime(delay, timers), rest)
   }
 
-  #onTime(delay: number, timers: Set<SharedTimer>): void {
+  #onTime(delay: number, timers: Ring<SharedTimer>): void {
     const now = performance.now()
     try {
-      for (const timer of timers) {
-        if (timer.due > now) return
-        timer.clear()
+      for (let timer = timers.first; timer !== undefined && timer.due <= now; timer = timers.first) {
+        timer.leave()
         timer.callback()
       }
     } finally {
       // Also when a callback threw: the others still get their turn, and the error goes its way.
-      const [next] = timers
+      const next = timers.first
       if (next === undefined) this.#waiting.delete(delay)
       else this.#run(delay, timers, Math.max(1, Math.ceil(next.due - now)))
     }
@@ -80,7 +76,7 @@ export function sharingTimers(clock: Clock): Clock {
     setTimeout: (callback: () => void, delay: number): TimerHandle =>
       delay < SHARED_FROM ? clock.setTimeout(callback, delay) : shared.set(callback, delay),
     clearTimeout(timer: TimerHandle): void {
-      if (timer instanceof SharedTimer) timer.clear()
+      if (timer instanceof SharedTimer) timer.leave()
       else clock.clearTimeout(timer)
     },
   }

@@ -7,7 +7,7 @@
  */
 import type { HeaderList } from '../codec/header.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
-import type { LiveConnections } from '../connection/live-connections.ts'
+import type { Stay } from '../connection/live-connections.ts'
 import type { ResolvedConnectionOptions } from '../connection/options.ts'
 
 /** Key under which a raw server leaves the request's upgrader in Hono's `env`. */
@@ -35,10 +35,10 @@ export interface Upgrade {
   /** The open connection, or `null` when the request never became one: refused later, or the peer left. */
   readonly opened: Promise<Connection | null>
   /**
-   * Where the server has the connections that its drain waits for. When one has opened it is there; whoever called
-   * `upgrade` lets it `leave` when the connection and its handler have ended.
+   * On a server that drains by itself: what its drain waits for. Whoever called `upgrade` lets it `leave` when the
+   * connection and its handler have ended.
    */
-  readonly live?: LiveConnections
+  readonly stay?: Stay
 }
 
 /** Makes a response without a body, with the headers that the application has set so far. */

@@ -4,7 +4,7 @@ import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
 import { fitReason } from '../codec/close-reason.ts'
 import { ConnectionClosed } from '../codec/errors.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { LiveConnections } from '../connection/live-connections.ts'
+import type { LiveConnections, Stay } from '../connection/live-connections.ts'
 import type { Places } from './admission.ts'
 import type { CloseReason, Handler, RouteOptions } from './route-options.ts'
 import { typedConnection } from './typed.ts'
@@ -14,8 +14,8 @@ export interface Presence {
   readonly places: Places
   /** Of the Sock; the connection enters here. */
   readonly live: LiveConnections
-  /** Of the server, if it drains by itself; the connection is there already. */
-  readonly server?: LiveConnections | undefined
+  /** On a server that drains by itself, which knows the connection already. */
+  readonly server?: Stay | undefined
 }
 
 /**
@@ -42,9 +42,8 @@ export async function runHandler(
   }
   if (raw === null) return places.release()
   if (places.taken) releaseAtEnd(places, raw)
-  live.enter(raw)
   // Not awaited: the frame of this function holds all that the request was made of, and would stay with the handler.
-  return follow(raw, c, options, handler, live, server)
+  return follow(raw, c, options, handler, live.enter(raw), server)
 }
 
 /** Runs the handler. */
@@ -53,12 +52,12 @@ function follow(
   c: Context,
   options: RouteOptions,
   handler: Handler,
-  live: LiveConnections,
-  server: LiveConnections | undefined,
+  stay: Stay,
+  server: Stay | undefined,
 ): Promise<void> {
   const ws = typedConnection(raw, options, c)
   const ended = options.onClose && whenEnded(raw, ws, c, options)
-  const life: Life = { raw, ws, options, c: options.onError && c, ended, live, server }
+  const life: Life = { raw, ws, options, c: options.onError && c, ended, stay, server }
   return start(handler, ws, c).then(
     () => returned(life),
     (error: unknown) => threw(error, life),
@@ -75,8 +74,8 @@ interface Life {
   readonly c: Context | undefined
   /** Resolves when `onClose`, if there is one, has been told. */
   readonly ended: Promise<void> | undefined
-  readonly live: LiveConnections
-  readonly server: LiveConnections | undefined
+  readonly stay: Stay
+  readonly server: Stay | undefined
 }
 
 function releaseAtEnd(places: Places, raw: Connection): void {
@@ -98,10 +97,10 @@ async function returned(life: Life): Promise<void> {
 }
 
 /** The handler has ended, and its connection. */
-async function over({ raw, ended, live, server }: Life): Promise<void> {
+async function over({ ended, stay, server }: Life): Promise<void> {
   await ended
-  live.leave(raw)
-  server?.leave(raw)
+  stay.leave()
+  server?.leave()
 }
 
 async function threw(error: unknown, life: Life): Promise<void> {

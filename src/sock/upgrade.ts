@@ -101,7 +101,7 @@ export function upgradeRoute(
       const {
         response,
         opened,
-        live: server,
+        stay: server,
       } = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
       acceptance.handled = runHandler(opened, c, route.options, handler, { places, live, server })
       return response

@@ -40,8 +40,8 @@ async function act({ ws, clock }: Bench, { ending }: Cell, abort: AbortControlle
       break
     case 'the server drains': {
       const live = new LiveConnections(clock)
-      live.enter(ws)
-      void ws.closed.then(() => live.leave(ws))
+      const stay = live.enter(ws)
+      void ws.closed.then(() => stay.leave())
       void live.drain({ deadline: 2 * CLOSE_TIMEOUT })
       break
     }

@@ -16,7 +16,7 @@ import { UPGRADER, type Upgrader } from '../../src/runtime/upgrader.ts'
 const app = new Hono()
 app.get('/ws', (c) => {
   const { [UPGRADER]: upgrader } = c.env as { [UPGRADER]: Upgrader }
-  const { response, opened, live } = upgrader.upgrade(c.req.raw, {
+  const { response, opened, stay } = upgrader.upgrade(c.req.raw, {
     subprotocol: undefined,
     options: resolveConnectionOptions(),
   })
@@ -27,7 +27,7 @@ app.get('/ws', (c) => {
     }
     // Tests drop their connections.
     await echo().catch(() => {})
-    live?.leave(ws)
+    stay?.leave()
   })
   return response
 })

@@ -41,7 +41,7 @@ const app = new Hono()
 function upgrade(c: Context, handler: (ws: Connection) => Promise<void>): Response {
   const upgrader = (c.env as { [UPGRADER]?: Upgrader })[UPGRADER]
   if (upgrader === undefined) return c.text('no upgrader', 426)
-  const { response, opened, live } = upgrader.upgrade(c.req.raw, {
+  const { response, opened, stay } = upgrader.upgrade(c.req.raw, {
     subprotocol: undefined,
     options: resolveConnectionOptions({ maxBufferedAmount: 64 * 1024 * 1024 }),
   })
@@ -52,7 +52,7 @@ function upgrade(c: Context, handler: (ws: Connection) => Promise<void>): Respon
     }
     state.started++
     await handler(ws).catch((error) => state.errors.push(String(error)))
-    live?.leave(ws)
+    stay?.leave()
     state.ended++
     state.closes.push((await ws.closed).code)
   })

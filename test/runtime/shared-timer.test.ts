@@ -41,9 +41,9 @@ describe('timers of one length', () => {
   test('S18 one that was cleared never calls, and a thousand of them set one timer of the runtime', async () => {
     const { timers, lengths } = make()
     let calls = 0
-    for (let i = 0; i < 1000; i++) timers.set(() => calls++, 20).clear()
+    for (let i = 0; i < 1000; i++) timers.set(() => calls++, 20).leave()
     const kept = new Promise<void>((resolve) => timers.set(resolve, 20))
-    timers.set(() => calls++, 20).clear()
+    timers.set(() => calls++, 20).leave()
     await kept
     await later()
     expect(calls).toBe(0)
@@ -56,7 +56,7 @@ describe('timers of one length', () => {
     const second = new Promise<void>((resolve) => {
       timers.set(() => {
         log.push('first')
-        victim.clear()
+        victim.leave()
         timers.set(() => {
           log.push('second')
           resolve()

@@ -1,0 +1,48 @@
+/**
+ * Things that come and go, in the order in which they came, each of which leaves in one step.
+ *
+ * What a `Set` is for elsewhere. But a table that has been outgrown, or was only emptied, keeps what was in it alive until
+ * a collector of old objects comes by, and connections with all that hangs on them grow old that way: it was a fifth of
+ * what an upgrade on Bun costs.
+ */
+
+/** One of a ring, while it is. */
+export class RingMember {
+  previous: RingMember = this
+  next: RingMember = this
+
+  /** Leaves its ring, and holds nothing of it. Idempotent. */
+  leave(): void {
+    this.previous.next = this.next
+    this.next.previous = this.previous
+    this.previous = this
+    this.next = this
+  }
+}
+
+export class Ring<M extends RingMember> {
+  /** Before the first and behind the last. */
+  readonly #end = new RingMember()
+
+  /** The member that came first, or `undefined`. */
+  get first(): M | undefined {
+    const { next } = this.#end
+    return next === this.#end ? undefined : (next as M)
+  }
+
+  /** Members in order, as they are now: going through them may make them leave. */
+  all(): M[] {
+    const members: M[] = []
+    for (let at = this.#end.next; at !== this.#end; at = at.next) members.push(at as M)
+    return members
+  }
+
+  /** Adds one that is in no ring, as the last. */
+  add(member: M): void {
+    const end = this.#end
+    member.previous = end.previous
+    member.next = end
+    end.previous.next = member
+    end.previous = member
+  }
+}
