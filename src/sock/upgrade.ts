@@ -74,10 +74,9 @@ export function upgradeRoute(
   if (typeof handler !== 'function') throw new TypeError('A route needs a handler, which is a function')
   const resolve = routeResolver(layers)
   return async (c, next) => {
-    const raw = rawUpgrader(c)
-    // Of a raw server such a request comes by its 'upgrade' event alone, and its headers are at hand.
-    if (raw === undefined && c.req.header('upgrade') === undefined) return fallThrough(c, next)
-    const upgrader = raw ?? hostedUpgrader(c.req.raw)
+    // Whoever has left an upgrader has seen that the request asks for one.
+    const upgrader = rawUpgrader(c) ?? hostedUpgrader(c.req.raw)
+    if (upgrader === undefined && c.req.header('upgrade') === undefined) return fallThrough(c, next)
     const headers = upgrader?.headers ?? headerList(c.req.raw.headers)
     if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
