@@ -93,7 +93,22 @@ export class Sender {
   sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean> {
     const wrong = sendOptionsFault(options)
     if (wrong !== undefined) return quietRejection(wrong)
-    return this.#takeTurn(() => this.#sendParts(parts, options))
+    let source: AsyncIterator<unknown>
+    try {
+      source = iteratorOf(parts)
+    } catch (error) {
+      return quietRejection(error)
+    }
+    if (this.#turn === undefined) return this.#takeTurn(() => this.#sendParts(source, options))
+    if (!this.#mayWait()) {
+      void leave(source)
+      return this.#refused()
+    }
+    this.#messagesWaiting++
+    return this.#takeTurn(() => {
+      this.#messagesWaiting--
+      return this.#sendParts(source, options)
+    })
   }
 
   sendShared(message: SharedMessage): boolean {
@@ -181,10 +196,9 @@ export class Sender {
     return result
   }
 
-  async #sendParts(parts: SendableParts, options: SendMessageOptions | undefined): Promise<boolean> {
+  async #sendParts(source: AsyncIterator<unknown>, options: SendMessageOptions | undefined): Promise<boolean> {
     let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
     let half = ''
-    const source = iteratorOf(parts)
     try {
       // Before the first part is waited for: what has ended will not end again.
       if (!this.#gate.connected) throw this.#gate.sendError()
@@ -239,6 +253,7 @@ function ownPart(part: unknown): string | Uint8Array {
   return new Uint8Array(bytes)
 }
 
+/** @throws {TypeError} for what has no parts, or a stream that somebody else reads */
 function iteratorOf(parts: SendableParts): AsyncIterator<unknown> {
   const isIterable = typeof (parts as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function'
   if (!isIterable) throw new TypeError('Cannot send the parts: expected an AsyncIterable or a ReadableStream')

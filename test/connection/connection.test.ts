@@ -770,6 +770,67 @@ describe('sending', () => {
   })
 })
 
+describe('streams behind a stream', () => {
+  test('S22 R16 they are bounded like messages, and who is refused is told that no part is wanted', async () => {
+    for (const [sendPolicy, taken, code] of [
+      ['wait', 79, 1013],
+      ['close', 32, 1013],
+      ['drop', 32, undefined],
+    ] as const) {
+      const { clock, ws, peer } = bench({ sendPolicy, highWaterMark: 2000, maxBufferedAmount: 5000 })
+      let finish = (): void => {}
+      const first = new ReadableStream<string>({
+        start(controller) {
+          controller.enqueue('a')
+          finish = () => controller.close()
+        },
+      })
+      void ws.sendStream(first)
+      await clock.settle()
+      let cancelled = 0
+      const sends: ReturnType<typeof watch>[] = []
+      for (let count = 0; count < 100; count++) {
+        const part = new ReadableStream<string>(
+          {
+            pull(controller) {
+              controller.enqueue('b')
+              controller.close()
+            },
+            cancel() {
+              cancelled++
+            },
+          },
+          { highWaterMark: 0 },
+        )
+        sends.push(watch(ws.sendStream(part)))
+      }
+      await clock.settle()
+      expect(ws.code).toBe(code)
+      finish()
+      await clock.settle()
+      expect(cancelled).toBe(code === undefined ? 100 - taken : 100)
+      expect(peer.messages).toEqual(code === undefined ? ['a', ...Array(taken).fill('b')] : [])
+      const outcomes = sends.map(({ state, value }) => (state === 'resolved' ? value : (value as Error).name))
+      expect(outcomes).toEqual(
+        code === undefined
+          ? [...Array(taken).fill(true), ...Array(100 - taken).fill(false)]
+          : Array(100).fill('ConnectionClosed'),
+      )
+    }
+  })
+
+  test('S21 what has no parts is a TypeError at the call, also behind another stream', async () => {
+    const { clock, ws } = bench()
+    void ws.sendStream(new ReadableStream())
+    await clock.settle()
+    const locked = new ReadableStream()
+    locked.getReader()
+    await expect(ws.sendStream('text' as never)).rejects.toThrow('expected an AsyncIterable or a ReadableStream')
+    await expect(ws.sendStream(locked)).rejects.toThrow(TypeError)
+    expect(ws.connected).toBe(true)
+  })
+})
+
 /** Room for 1,000 bytes on the way, and marks that are soon reached. */
 const NARROW = { transport: { capacity: 1000, highWaterMark: 1000 } }
 
