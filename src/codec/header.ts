@@ -48,14 +48,19 @@ export function isHost(text: string): boolean {
   return HOST.test(text)
 }
 
+const NO_VALUES: readonly string[] = []
+
 /** The values of every line with this name, in wire order. Names are compared without case (RFC 9110 §5.1). */
-export function headerValues(headers: HeaderList, name: string): string[] {
+export function headerValues(headers: HeaderList, name: string): readonly string[] {
   const wanted = name.toLowerCase()
-  const values: string[] = []
+  // Most names occur once, or not at all; an array that grows has room for sixteen, which was 2 KiB of each upgrade.
+  let values: string[] | undefined
   for (const field of headers) {
-    if (field[0].length === wanted.length && field[0].toLowerCase() === wanted) values.push(field[1])
+    if (field[0].length !== wanted.length || field[0].toLowerCase() !== wanted) continue
+    if (values === undefined) values = [field[1]]
+    else values.push(field[1])
   }
-  return values
+  return values ?? NO_VALUES
 }
 
 /** The elements of a comma-separated list over any number of lines; empty ones are dropped (RFC 9110 §5.6.1.2). */

@@ -9,8 +9,11 @@ import { isEncrypted } from './raw-mode.ts'
 export function rawHeaders(incoming: IncomingMessage): HeaderList {
   const list: [string, string][] = []
   const raw = incoming.rawHeaders
-  for (const [at, text] of raw.entries()) raw[at] = COMMON.get(text) ?? text
-  for (let i = 0; i + 1 < raw.length; i += 2) list.push([raw[i] as string, raw[i + 1] as string])
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    raw[i] = shared(raw[i] as string)
+    raw[i + 1] = shared(raw[i + 1] as string)
+    list.push([raw[i] as string, raw[i + 1] as string])
+  }
   return list
 }
 
@@ -27,6 +30,10 @@ const COMMON: ReadonlyMap<string, string> = new Map(
     ...['Sec-Fetch-Dest', 'Sec-Fetch-Mode', 'Sec-Fetch-Site', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Real-IP'],
   ].map((text) => [text, text]),
 )
+
+function shared(text: string): string {
+  return COMMON.get(text) ?? text
+}
 
 /**
  * Refuses what the parser lets through for an upgrade and a Fetch handler can no longer see.
