@@ -18,7 +18,10 @@ export function asPayload(data: unknown): string | Uint8Array | Blob | undefined
 
 /** The error for what cannot be sent. */
 export function notSendable(data: unknown): TypeError {
-  return new TypeError(`Cannot send ${nameOf(data)}: expected a string, an ArrayBuffer, a view of one, or a Blob`)
+  const hint = data !== null && typeof data === 'object' ? ' (sendJson sends a value as JSON)' : ''
+  return new TypeError(
+    `Cannot send ${nameOf(data)}: expected a string, an ArrayBuffer, a view of one, or a Blob${hint}`,
+  )
 }
 
 /**

@@ -3,7 +3,10 @@ import { CloseCode } from '../codec/close-code.ts'
 import { ConnectionClosed } from '../codec/errors.ts'
 import type { Connection, Received, Sendable } from './connection.ts'
 
-/** Messages as a stream. Pulling is `receive`; a normal end closes the stream, any other errors it; cancelling closes. */
+/**
+ * Messages as a stream. Pulling is `receive`; a normal end closes the stream, any other errors it. Cancelling closes with
+ * 1000, or with 1011 when it has a reason, as that of a pipe whose other end has failed.
+ */
 export function readableOf(connection: Connection): ReadableStream<Received> {
   const messages = connection[Symbol.asyncIterator]()
   return new ReadableStream<Received>(
@@ -13,8 +16,8 @@ export function readableOf(connection: Connection): ReadableStream<Received> {
         if (done) controller.close()
         else controller.enqueue(value)
       },
-      async cancel() {
-        await connection.close()
+      async cancel(reason) {
+        await connection.close(reason === undefined ? CloseCode.NORMAL_CLOSURE : CloseCode.INTERNAL_ERROR)
       },
     },
     { highWaterMark: 0 },

@@ -19,6 +19,7 @@ import { isPausable, RAW_MODE } from './raw-mode.ts'
 
 export type { ClientOptions } from './client-options.ts'
 export { type ReconnectOptions, reconnect } from './reconnect.ts'
+export type { ReconnectDelays } from './reconnect-loop.ts'
 
 /** Bytes of a refusal's body that are kept for the error. */
 const MAX_REFUSAL_BODY = 65_536

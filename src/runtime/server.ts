@@ -94,6 +94,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
  */
 export function attach(server: HttpServer | HttpsServer, app: App, options: AttachOptions = {}): Attachment {
   if (typeof app?.fetch !== 'function') throw new TypeError('The application must have a fetch method, as Hono has')
+  if (typeof server?.on !== 'function') throw new TypeError('The server must be one of node:http or node:https')
   checkAttachOptions(options)
   assertSupported()
   const live = new LiveSockets(nodeClock)

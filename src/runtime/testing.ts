@@ -33,8 +33,7 @@ export interface MemoryApp {
 }
 
 /** What `connectInMemory` takes besides what `connect` takes; what concerns a network is left out. */
-export interface MemoryClientOptions
-  extends Omit<ClientOptions, 'tls' | 'socketPath' | 'connectTimeout' | 'maxRedirects' | 'signal'> {
+export interface MemoryClientOptions extends Omit<ClientOptions, (typeof NETWORK_OPTIONS)[number]> {
   /** Hono's `c.env`. @default {} */
   env?: Record<string, unknown>
   /** How bytes arrive at the client: chunks, capacity, backpressure. */
@@ -55,6 +54,8 @@ export interface MemoryClient {
   readonly response: Response
 }
 
+const NETWORK_OPTIONS = ['tls', 'socketPath', 'connectTimeout', 'maxRedirects', 'signal'] as const
+
 /** A key such as a client sends (RFC 6455 §4.1); in memory there is nobody to prove anything to. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 
@@ -70,7 +71,10 @@ export async function connectInMemory(
   url: string | URL,
   options: MemoryClientOptions = {},
 ): Promise<MemoryClient> {
+  if (typeof app?.fetch !== 'function') throw new TypeError('The application must have a fetch method, as Hono has')
   const { env, clientTransport, serverTransport, clock = nodeClock, ...client } = options
+  const left = NETWORK_OPTIONS.find((name) => name in client)
+  if (left !== undefined) throw new TypeError(`Unknown option ${left}: there is no network in memory`)
   const dial = planDial(new URL(url, 'ws://localhost'), client)
   const offered = extensionsOf(dial.connection)
   const offers = offered.flatMap((extension) =>

@@ -59,7 +59,7 @@ function follow(
   const ended = options.onClose && whenEnded(raw, ws, c, options)
   const life: Life = { raw, ws, options, c: options.onError && c, ended, stay, server }
   return start(handler, ws, c).then(
-    () => returned(life),
+    (said) => (isListeners(said) ? threw(notAHandler(), life) : returned(life)),
     (error: unknown) => threw(error, life),
   )
 }
@@ -80,6 +80,18 @@ interface Life {
 
 function releaseAtEnd(places: Places, raw: Connection): void {
   void raw.closed.then(() => places.release())
+}
+
+/** What a handler of `hono/ws` gives: taken for a handler it would say nothing and end at once. */
+function isListeners(said: unknown): boolean {
+  if (typeof said !== 'object' || said === null) return false
+  return ['onOpen', 'onMessage', 'onClose'].some((name) => typeof Reflect.get(said, name) === 'function')
+}
+
+function notAHandler(): TypeError {
+  return new TypeError(
+    'A handler receives in its own lines (for await, or ws.receive) and gives no listeners; those are for upgradeWebSocket of Hono',
+  )
 }
 
 /** Calls a handler, which need not be an async function: what it throws at once is a rejection as well. */

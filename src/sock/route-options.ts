@@ -90,7 +90,10 @@ export interface RouteOptions<
   maxConnections?: number
   /** As `maxConnections`, per `connectionKey`, which it needs. One more gets 429 with Retry-After. @default Infinity */
   maxConnectionsPerKey?: number
-  /** Whose connection this is, such as a user or an address; `undefined` counts for nobody. */
+  /**
+   * Whose connection this is, such as a user, or with `serve` the address that `getConnInfo` of
+   * `@hono/node-server/conninfo` gives; `undefined` counts for nobody.
+   */
   connectionKey?(c: Context<E, P, I>): string | undefined
   /**
    * The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. Any other value

@@ -1440,6 +1440,21 @@ describe('web streams', () => {
     expect(peer.of('CloseConnection')).toHaveLength(1)
   })
 
+  test('S22 the other end of a pipe has failed: 1011', async () => {
+    const { clock, ws, peer } = bench()
+    peer.text('one')
+    await clock.settle()
+    const failing = new WritableStream({
+      write() {
+        throw new Error('full')
+      },
+    })
+    const piped = watch(ws.readable.pipeTo(failing))
+    await clock.settle()
+    expect(piped).toMatchObject({ state: 'rejected', value: new Error('full') })
+    expect(ws).toMatchObject({ code: 1011, initiator: 'local' })
+  })
+
   test('S22 writable sends, waits with send, closes with 1000, aborts with 1011', async () => {
     const { clock, ws, peer } = bench({ highWaterMark: 1000 }, NARROW)
     const writer = ws.writable.getWriter()

@@ -159,7 +159,8 @@ function classOf(source: Source, node: Declaration): string {
     return !modifiers?.some(({ kind }) => kind === SyntaxKind.PrivateKeyword || kind === SyntaxKind.ProtectedKeyword)
   })
   const lines = withoutImplementation(members).map((member) => {
-    const doc = (member.jsDoc ?? []).map((comment) => `  ${comment.getText()}\n`).join('')
+    const comment = member.jsDoc?.at(-1)
+    const doc = comment === undefined ? '' : `  ${comment.getText()}\n`
     return `${doc}  ${signatureOf(source, member)}`
   })
   return `${head}\n${lines.join('\n')}\n}`
@@ -179,7 +180,8 @@ function withoutNotes(code: string): string {
 }
 
 function docOf(node: Node): string {
-  return markdown((node.jsDoc ?? []).map((comment) => comment.getText()).join('\n'))
+  // What stands above it belongs to the file.
+  return markdown(node.jsDoc?.at(-1)?.getText() ?? '')
 }
 
 /** A doc comment as Markdown: its text, then its tags as a list. */

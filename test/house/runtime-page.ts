@@ -9,7 +9,7 @@ import { type ContractServer, SERVERS } from '../contract/servers.ts'
 const CAPABILITY_NAMES: Readonly<Record<keyof Capabilities, string>> = {
   receiveBackpressure: 'a full inbox stops the peer',
   sendBackpressure: '`send` waits for a slow peer',
-  ping: '`ping`, `latency` and the keepalive options',
+  ping: '`ping` and `latency`',
   closeCodes: 'every close code can be sent',
   deflateOptions: '`permessageDeflate`',
   fragments: 'messages in fragments',

@@ -77,6 +77,12 @@ describe('handlers in memory', () => {
     await expect(connectInMemory(app, '/echo#part')).rejects.toThrow(TypeError)
   })
 
+  test('H21 what concerns a network, and what is no application, is a TypeError that says so', async () => {
+    const wrong: object = { connectTimeout: 5 }
+    await expect(connectInMemory(app, '/echo', wrong)).rejects.toThrow('Unknown option connectTimeout')
+    await expect(connectInMemory({} as typeof app, '/echo')).rejects.toThrow('must have a fetch method')
+  })
+
   test('H21 faults of the network are at hand: a reset is 1006 on both sides', async () => {
     const { ws, transport } = await connectInMemory(app, '/echo')
     transport.reset()

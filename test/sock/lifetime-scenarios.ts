@@ -36,6 +36,15 @@ export const LIFETIME_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'H10 listeners, as upgradeWebSocket of Hono wants them, are an error that says so',
+    async run(url) {
+      const { peer, log } = await start(url, 'return-listeners')
+      expect(await peer.closed).toBe('1011')
+      const [first] = await log('onClose 1011 true local')
+      expect(first).toContain('gives no listeners; those are for upgradeWebSocket')
+    },
+  },
+  {
     name: 'H8 the ConnectionClosed of its own connection is the normal end of a handler',
     async run(url) {
       const { peer, log } = await start(url, 'own-end')
