@@ -17,8 +17,9 @@ import type {
   SendMessageOptions,
 } from './connection.ts'
 import { Delivery, Inbox } from './inbox.ts'
+import { type PromiseWithResolver, promiseWithResolver } from './promise-with-resolver.ts'
 import { receiveOptionsFault } from './receive-options.ts'
-import { quietRejection } from './rejection.ts'
+import { quiet, quietRejection } from './rejection.ts'
 import { readableOf, singlePartStream, writableOf } from './streams.ts'
 
 /** What is known of a connection when it opens. */
@@ -132,19 +133,31 @@ export abstract class BaseConnection implements Connection {
     return this.#take(Delivery.VALUE, options) as Promise<Received | null>
   }
 
-  async receiveText(options?: ReceiveOptions): Promise<string | null> {
+  receiveText(options?: ReceiveOptions): Promise<string | null> {
+    return quiet(this.#receiveText(options))
+  }
+
+  async #receiveText(options: ReceiveOptions | undefined): Promise<string | null> {
     const message = await this.#take(Delivery.VALUE, options)
     if (message === null || typeof message === 'string') return message
     throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected text')
   }
 
-  async receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
+    return quiet(this.#receiveBytes(options))
+  }
+
+  async #receiveBytes(options: ReceiveOptions | undefined): Promise<Uint8Array | null> {
     const message = await this.#take(Delivery.VALUE, options)
     if (typeof message !== 'string') return message as Uint8Array | null
     throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected binary')
   }
 
-  async receiveJson(options?: ReceiveOptions): Promise<unknown> {
+  receiveJson(options?: ReceiveOptions): Promise<unknown> {
+    return quiet(this.#receiveJson(options))
+  }
+
+  async #receiveJson(options: ReceiveOptions | undefined): Promise<unknown> {
     const text = await this.receiveText(options)
     if (text === null) return null
     try {
@@ -154,7 +167,13 @@ export abstract class BaseConnection implements Connection {
     }
   }
 
-  async receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
+  receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
+    return quiet(this.#receiveStream(options))
+  }
+
+  async #receiveStream(
+    options: ReceiveOptions | undefined,
+  ): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
     if (this.inbox.length === 0 && this.inbox.waiter === undefined) {
       const stream = this.streamOpenMessage()
       if (stream !== null) return stream
@@ -271,17 +290,4 @@ export abstract class BaseConnection implements Connection {
     if (this.#info === undefined) void this.close(code, reason)
     return new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
   }
-}
-
-interface PromiseWithResolver<T> {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T) => void
-}
-
-function promiseWithResolver<T>(): PromiseWithResolver<T> {
-  let resolve!: (value: T) => void
-  const promise = new Promise<T>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
 }

@@ -153,7 +153,7 @@ export class Inbox {
     }
     const aborted = (): void => {
       this.#leave(waiter)
-      waiter.reject(signal?.reason)
+      rejectQuietly(waiter.promise, (reason) => waiter.reject(reason), signal?.reason)
     }
     const timer = timeout === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimeout(timedOut, timeout)
     signal?.addEventListener('abort', aborted)

@@ -61,6 +61,8 @@ export class LiveConnections {
   /** What a drain does with a connection whose handshake overtook it. */
   #turnAway: ((connection: Connection) => void) | undefined
   #onEmpty: (() => void) | undefined
+  /** Brings the deadline of the drain forward to now. */
+  #hurry: (() => void) | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -105,6 +107,11 @@ export class LiveConnections {
     return this.#draining
   }
 
+  /** A drain that has begun waits no longer: what is left is terminated. */
+  hurry(): void {
+    this.#hurry?.()
+  }
+
   /** Drops every connection now. */
   terminate(): void {
     for (const { connection } of this.#stays.all()) connection.terminate()
@@ -134,13 +141,13 @@ export class LiveConnections {
     }
     this.#turnAway = (connection) => close(connection, 0)
     const late = new Promise<void>((resolve) => {
-      if (deadline === Number.POSITIVE_INFINITY) return
       const giveUp = (): void => {
         isLate = true
         this.terminate()
         resolve()
       }
-      timers.push(this.#clock.setTimeout(giveUp, deadline))
+      this.#hurry = giveUp
+      if (deadline !== Number.POSITIVE_INFINITY) timers.push(this.#clock.setTimeout(giveUp, deadline))
     })
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve

@@ -7,6 +7,12 @@
 
 function seen(): void {}
 
+/** The same promise, which its holder may drop. */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(seen)
+  return promise
+}
+
 /** Rejects a promise that its holder may have dropped. */
 export function rejectQuietly(promise: Promise<unknown>, reject: (error: unknown) => void, error: unknown): void {
   promise.catch(seen)
@@ -15,7 +21,5 @@ export function rejectQuietly(promise: Promise<unknown>, reject: (error: unknown
 
 /** A rejected promise that its holder may drop. */
 export function quietRejection(error: unknown): Promise<never> {
-  const promise = Promise.reject(error)
-  promise.catch(seen)
-  return promise
+  return quiet(Promise.reject(error))
 }

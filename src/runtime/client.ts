@@ -41,17 +41,17 @@ export async function connect(url: string | URL, options: ClientOptions = {}): P
     try {
       return await new Dialling(dial).connection
     } catch (error) {
-      const location = redirectOf(error)
-      const next = location === undefined || dial.maxRedirects === 0 ? undefined : redirectDial(dial, location)
+      const next = error instanceof HandshakeError ? redirected(dial, error.status, error.headers) : undefined
       if (next === undefined) throw error
       dial = next
     }
   }
 }
 
-function redirectOf(error: unknown): string | undefined {
-  if (!(error instanceof HandshakeError) || !REDIRECTS.includes(error.status)) return undefined
-  return headerValues(error.headers, 'location')[0]
+/** Where a refusal sends us, if we follow it. */
+function redirected(dial: Dial, status: number, headers: HeaderList): Dial | undefined {
+  const location = REDIRECTS.includes(status) ? headerValues(headers, 'location')[0] : undefined
+  return location === undefined || dial.maxRedirects === 0 ? undefined : redirectDial(dial, location)
 }
 
 /** One attempt: a socket and the handshake on it. */
@@ -144,7 +144,13 @@ class Dialling {
       }
       if (event.bodyFinished || this.#bodySize >= MAX_REFUSAL_BODY) this.#refuse()
     }
-    if (this.#refusal?.hasBody === false) this.#refuse()
+    if (this.#refusal?.hasBody === false || this.#isRedirected) this.#refuse()
+  }
+
+  /** Whether another address will be asked: nobody wants the body then. */
+  get #isRedirected(): boolean {
+    const { statusCode, headers } = this.#refusal ?? { statusCode: 0, headers: [] }
+    return redirected(this.#dial, statusCode, headers as HeaderList) !== undefined
   }
 
   #accept(answer: AcceptConnection): void {

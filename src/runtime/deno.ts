@@ -42,6 +42,7 @@ export const denoHost: Host = {
     messageSizeLimit: false,
     responseHeaders: true,
   },
+  serves: isServed,
   unsupported: ['pongTimeout', 'onPing', 'onPong', 'permessageDeflate', 'maxFragments', 'inboxMessages'],
   /** With the upgrade Deno takes away the request and the address. */
   detach(request, env, handshake) {
@@ -72,6 +73,20 @@ export const denoHost: Host = {
     awaitOpen(socket, openHosted(denoHost, new EventSocket(socket, address, true), upgrade), upgrade.opened)
     return response
   },
+}
+
+/**
+ * Whether the request is the one that `Deno.serve` gave. For any other `upgradeWebSocket` makes a 101 as well, and behind
+ * it the stream goes on with HTTP. One that was made has a `redirect`, and headers that can be changed.
+ */
+function isServed(request: Request): boolean {
+  if (request.redirect === undefined) return true
+  try {
+    request.headers.delete('fetch-sock')
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** Its listeners live as long as the socket, and hold nothing that was for the handshake alone. */

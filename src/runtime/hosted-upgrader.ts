@@ -69,7 +69,9 @@ export function hostedFetch(fetch: Fetch, onHost: OnHost): Fetch {
     const upgrades = isUpgrade(request)
     if (!upgrades && untold.length === 0) return fetch(request, env, context)
     const host = hostOf(env)
-    if (host === undefined || handshakes.has(request)) return fetch(request, env, context)
+    if (host === undefined || handshakes.has(request) || host.serves?.(request) === false) {
+      return fetch(request, env, context)
+    }
     if (untold.length > 0) for (const tell of untold.splice(0)) limit = Math.max(limit, tell(host))
     if (!upgrades) return fetch(request, env, context)
     const response = new HostedHandshake(host, request, env, context).run(fetch, limit)
@@ -172,10 +174,9 @@ class HostedHandshake implements Upgrader {
         await response.body?.cancel()
         return response
       }
-      const isOurs = response.status === 101 && this.#acceptance !== undefined
-      if (isOurs) return this.#finish(response, this.#acceptance as Acceptance)
+      if (response.status === 101 && this.#acceptance !== undefined) return this.#finish(response, this.#acceptance)
       this.#decide(null)
-      return response
+      return response.status === 101 && !isUpgraded(response) ? notUpgraded(this.#hostRequest) : response
     } catch (error) {
       inTime?.()
       this.#decide(null)
@@ -214,6 +215,18 @@ class HostedHandshake implements Upgrader {
     this.#abortAtEnd()
     this.#settle?.(connection)
   }
+}
+
+/** Whether the application has upgraded by itself, in the way of Cloudflare. */
+function isUpgraded(response: Response): boolean {
+  return (response as { readonly webSocket?: unknown }).webSocket != null
+}
+
+/** A 101 with nobody behind it would leave the client in a protocol that no one speaks. */
+function notUpgraded(request: Request): Response {
+  const { pathname } = new URL(request.url)
+  console.error(`fetch-sock: the application answered 101 to ${pathname}, which it did not upgrade`)
+  return new Response('Internal Server Error\n', { status: 500 })
 }
 
 function tooLate(limit: number): Response {

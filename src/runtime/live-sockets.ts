@@ -13,11 +13,13 @@ export interface SocketHolder {
 /** Where a socket keeps its `LiveSocket`, for the listener. */
 const LIVE: unique symbol = Symbol('fetch-sock.live')
 
-type Carrier = Duplex & { [LIVE]: LiveSocket }
+type Carrier = Duplex & { [LIVE]: LiveSocket | undefined }
 
 /** One such socket, until it closes or is someone else's. It is all that stays of its handshake. */
 export class LiveSocket extends RingMember {
   holder: SocketHolder
+  /** That of another attachment to the same server. */
+  readonly #other: LiveSocket | undefined
   #abort: AbortController | undefined
   #aborted = false
 
@@ -26,14 +28,15 @@ export class LiveSocket extends RingMember {
     this.holder = holder
     live.sockets.add(this)
     const carrier = socket as Carrier
+    this.#other = carrier[LIVE]
     carrier[LIVE] = this
-    socket.on('close', LiveSocket.#listeners.close)
+    if (this.#other === undefined) socket.on('close', LiveSocket.#listeners.close)
   }
 
   /** One for all sockets, as in a transport. */
   static readonly #listeners = {
     close(this: Carrier): void {
-      this[LIVE].#onClose()
+      for (let at = this[LIVE]; at !== undefined; at = at.#other) at.#onClose()
     },
   }
 

@@ -116,8 +116,9 @@ export function attach(server: HttpServer | HttpsServer, app: App, options: Atta
     },
     drain: (drainOptions) => live.drain(drainOptions),
     async close(): Promise<void> {
-      const drained = live.drain({ deadline: 0 })
       live.terminate()
+      const drained = live.drain({ deadline: 0 })
+      live.hurry()
       await drained
     },
   }

@@ -90,10 +90,7 @@ export interface RouteOptions<
   maxConnections?: number
   /** As `maxConnections`, per `connectionKey`, which it needs. One more gets 429 with Retry-After. @default Infinity */
   maxConnectionsPerKey?: number
-  /**
-   * Whose connection this is, such as a user, or with `serve` the address that `getConnInfo` of
-   * `@hono/node-server/conninfo` gives; `undefined` counts for nobody.
-   */
+  /** Whose connection this is: a user, or an address (`getConnInfo` of Hono); `undefined` counts for nobody. */
   connectionKey?(c: Context<E, P, I>): string | undefined
   /**
    * The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. Any other value
@@ -112,7 +109,7 @@ export interface RouteOptions<
   onClose?(info: CloseInfo, c: Context<E, P, I>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
   /** Schema of what the peer sends: the handler gets what it gives. Any Standard Schema. */
   receive?: Rx
-  /** Schema of what the handler sends: the peer gets what it gives. Any Standard Schema. */
+  /** As `receive`, of what the handler sends. What does not fit is a TypeError, at the call unless it is asynchronous. */
   send?: Tx
   /** How values with a schema become messages. @default JSON text */
   codec?: MessageCodec

@@ -12,7 +12,7 @@ import type {
   SendMessageOptions,
 } from '../connection/connection.ts'
 import { receiveOptionsFault } from '../connection/receive-options.ts'
-import { quietRejection } from '../connection/rejection.ts'
+import { quiet, quietRejection } from '../connection/rejection.ts'
 import type { SharedMessage, SharedSender } from '../connection/shared-message.ts'
 import { readableOf, writableOf } from '../connection/streams.ts'
 import { ForwardingConnection } from './forwarding.ts'
@@ -252,12 +252,6 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
     this.#writable ??= writableOf(this as Connection<unknown, unknown> as Connection)
     return this.#writable as WritableStream<unknown>
   }
-}
-
-/** Marks a rejection as seen. */
-function quiet<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => {})
-  return work
 }
 
 function waitFor<T>(work: Promise<T>, patience: Patience | undefined): Promise<T> {

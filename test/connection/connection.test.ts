@@ -770,6 +770,28 @@ describe('sending', () => {
   })
 })
 
+describe('promises that nobody keeps', () => {
+  test('S23 R1 the end of the connection rejects them and nobody hears of it', async () => {
+    const unheard: unknown[] = []
+    const listen = (error: unknown): void => void unheard.push(error)
+    process.on('unhandledRejection', listen)
+    for (const ask of ['receive', 'receiveText', 'receiveBytes', 'receiveJson', 'receiveStream'] as const) {
+      const { clock, ws, peer } = bench()
+      const abort = new AbortController()
+      const { signal } = abort
+      for (const options of [undefined, { timeout: 10 }, { signal }]) void ws[ask](options as { timeout: 10 })
+      abort.abort(new Error('no more'))
+      peer.transport.reset()
+      await clock.settle()
+      void ws[ask]()
+    }
+    // Told of after the microtasks of a turn.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    process.off('unhandledRejection', listen)
+    expect(unheard).toEqual([])
+  })
+})
+
 describe('streams behind a stream', () => {
   test('S22 R16 they are bounded like messages, and who is refused is told that no part is wanted', async () => {
     for (const [sendPolicy, taken, code] of [

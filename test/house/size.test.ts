@@ -8,7 +8,7 @@ import { ROOT } from '../subject/runtime.ts'
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
   '.': 22_900,
-  './server': 28_700,
+  './server': 29_000,
   './client': 26_900,
   './client browser': 10_900,
   './client workerd': 10_900,

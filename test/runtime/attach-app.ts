@@ -32,6 +32,19 @@ app.get('/ws', (c) => {
   return response
 })
 app.get('/page', (c) => c.text('page'))
+let left = 0
+/** Decides nothing; counts the clients that have left meanwhile. */
+app.get('/thinks', (c) => {
+  const { signal } = c.req.raw
+  console.log('thinks')
+  return new Promise<Response>((resolve) => {
+    signal.addEventListener('abort', () => {
+      left++
+      resolve(c.text('too late'))
+    })
+  })
+})
+app.get('/left', (c) => c.text(`left: ${left}`))
 
 const server = serve({ fetch: app.fetch, port: Number(process.argv[2]), hostname: '127.0.0.1' }) as Server
 if (process.argv[3] === 'shared') {

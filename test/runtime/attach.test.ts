@@ -66,5 +66,17 @@ for (const runtime of RUNTIMES) {
       using again = await WireClient.open(twice)
       await again.send(request('/ws', UPGRADE) + frame('ours')).until(serverFrame('ours'))
     })
+
+    test('R1 S23 two attachments to one server: each learns that its client has left', async () => {
+      for (const server of [alone, twice]) {
+        const leaving = await WireClient.open(server)
+        leaving.send(request('/thinks', UPGRADE))
+        while (!server.stdout.includes('thinks')) await Bun.sleep(5)
+        leaving.reset()
+        const said = async (): Promise<string> => (await fetch(`${server.url}/left`)).text()
+        while ((await said()) !== 'left: 1') await Bun.sleep(5)
+        expect(await said()).toBe('left: 1')
+      }
+    })
   })
 }

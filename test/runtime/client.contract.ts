@@ -431,6 +431,9 @@ test(`S15 ${RAW_MODE} client: redirects are off by default, and followed on requ
   const answers: Record<string, Answer> = {
     '/once': to('/end?x=1#part'),
     '/end?x=1': (asked) => accept(asked),
+    '/endless': ({ socket }) => {
+      socket.write('HTTP/1.1 302 Found\r\nLocation: /end?x=1\r\nContent-Length: 100\r\n\r\n')
+    },
     '/loop': to('/loop'),
     '/away': to(`http://127.0.0.1:${other.port}/there`),
     '/bad': to('ftp://127.0.0.1/'),
@@ -444,6 +447,9 @@ test(`S15 ${RAW_MODE} client: redirects are off by default, and followed on requ
   const ws = await connect(`${url}/once`, { maxRedirects: 1 })
   assert.equal(ws.url, `ws://127.0.0.1:${server.port}/end?x=1`)
   ws.terminate()
+  const early = await connect(`${url}/endless`, { maxRedirects: 1, connectTimeout: 5000 })
+  assert.equal(early.url, ws.url)
+  early.terminate()
   const before = server.asked.length
   assert.equal((await refusal(connect(`${url}/loop`, { maxRedirects: 3 }))).status, 302)
   assert.equal(server.asked.length - before, 4)

@@ -10,6 +10,7 @@ import { upgrade } from '../../src/sock/upgrade.ts'
 import { bundleWorker } from '../contract/servers.ts'
 import { handshake, Peer } from '../sock/peer.ts'
 import { ROOT } from '../subject/runtime.ts'
+import { startServer } from '../subject/start.ts'
 
 function restoreConsole(): void {
   mock.restore()
@@ -51,6 +52,23 @@ test('H17 a sub-application with a Sock in an application without one: 501 that 
     expect((await handshake(mounted.url + path)).status).toBe(101)
   }
 })
+
+test.each(['bun', 'deno'] as const)(
+  'H17 R32 no 101 goes out for a request that is not the host’s own, or that nobody upgrades: %s',
+  async (runtime) => {
+    await using server = await startServer(runtime, join(import.meta.dir, 'nested-app.ts'))
+    for (const path of ['/mounted/ws', '/mounted/ws?plain']) {
+      const { status, body } = await handshake(server.url + path)
+      expect([status, body]).toEqual([501, expect.stringContaining('No adapter')])
+    }
+    expect((await handshake(`${server.url}/bare`)).status).toBe(500)
+    expect(server.stderr).toContain('the application answered 101 to /bare, which it did not upgrade')
+    const asked = await handshake(`${server.url}/asked`)
+    expect([asked.status, asked.body]).toEqual([200, '501'])
+    expect(await (await Peer.dial(`${server.url}/ws`)).next()).toBe('outer')
+    expect(await (await fetch(`${server.url}/started`)).text()).toBe('0')
+  },
+)
 
 test('H17 Bun.serve without websocket: 501 that says why, and the handler never starts', async () => {
   const app = new Hono()
