@@ -101,10 +101,6 @@ export class RawHandshake implements Upgrader, SocketHolder {
     }
   }
 
-  get signal(): AbortSignal {
-    return this.#live.signal
-  }
-
   upgrade(request: Request, acceptance: Acceptance, prepare?: Prepare): Upgrade {
     if (this.#upgraded) throw new TypeError('This request has been upgraded already')
     this.#upgraded = true

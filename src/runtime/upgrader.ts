@@ -51,8 +51,6 @@ export interface Upgrader {
   readonly capabilities: Capabilities
   /** The request's headers as they were on the wire, where the host shows them: `Headers` joins lines. */
   readonly headers?: HeaderList | undefined
-  /** Aborts when there will be no connection, or it has ended. */
-  readonly signal?: AbortSignal
   /**
    * Takes the request. Called once per request, after every check has passed.
    *

@@ -45,11 +45,6 @@ export class Places {
     return undefined
   }
 
-  /** The client may be refused, or leave, while the application thinks: then nobody is there who needs them. */
-  releaseOn(signal: AbortSignal | undefined): void {
-    signal?.addEventListener('abort', () => this.release())
-  }
-
   /** Gives all places back. Idempotent. */
   release(): void {
     this.#released = true
@@ -75,7 +70,6 @@ export function shuttingDown(c: Context): Response {
  * Decides within `handshakeTimeout`.
  *
  * @param places where the places that the request takes are kept; they are the caller's to release
- * @param upgrader whose signal says that nobody waits for the decision any more
  * @returns what to upgrade with, or the refusal
  * @throws what an option that is a function throws, but for a `Response`, which is the refusal
  */
@@ -84,7 +78,6 @@ export async function admit(
   headers: HeaderList,
   resolve: (c: Context) => ResolvedRoute | Promise<ResolvedRoute>,
   places: Places,
-  upgrader: { readonly signal?: AbortSignal } | undefined,
 ): Promise<Admitted | Response> {
   let request: UpgradeRequest
   try {
@@ -99,10 +92,8 @@ export async function admit(
     const started = resolving instanceof Promise ? performance.now() : undefined
     const route = resolving instanceof Promise ? await resolving : resolving
     const limit = route.options.handshakeTimeout ?? ROUTE_OPTIONS.handshakeTimeout.default
-    const isSlow = mayTakeTime(route)
-    if (isSlow && route.caps.length > 0) places.releaseOn(upgrader?.signal)
     const decision = decide(c, request, route, places)
-    if (limit === Number.POSITIVE_INFINITY || !isSlow) return await decision
+    if (limit === Number.POSITIVE_INFINITY || !mayTakeTime(route)) return await decision
     const spent = started === undefined ? 0 : performance.now() - started
     return await within(decision, limit - spent, () =>
       refuse(c, 503, `The handshake took longer than handshakeTimeout, ${limit} ms`, RETRY_LATER),

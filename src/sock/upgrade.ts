@@ -81,7 +81,7 @@ export function upgradeRoute(
     if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
     try {
-      let admitted = live.draining ? shuttingDown(c) : await admit(c, headers, resolve, places, upgrader)
+      let admitted = live.draining ? shuttingDown(c) : await admit(c, headers, resolve, places)
       // A drain may have begun while the application decided.
       if (live.draining && !(admitted instanceof Response)) admitted = shuttingDown(c)
       if (admitted instanceof Response) {

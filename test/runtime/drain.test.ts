@@ -6,7 +6,7 @@ import { type App, type DrainOptions, type ServeOptions, serve } from '../../src
 import { Sock } from '../../src/sock/sock.ts'
 import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
 import { stateWhen } from './server-state.ts'
-import { closeFrame, frame, request, serverFrame, UPGRADE, WireClient } from './wire-client.ts'
+import { closeFrame, frame, request, UPGRADE, WireClient } from './wire-client.ts'
 
 const APP = join(import.meta.dir, 'raw-app.ts')
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\n'
@@ -212,21 +212,6 @@ describe('serve', () => {
     await client.send(request('/ws', UPGRADE)).until(SWITCHING)
     await server.close()
     expect((await client.untilEnd()).split('\r\n\r\n')[1]).toBe('')
-  })
-
-  test('R22 a place is free when the server has refused, however long the application goes on thinking', async () => {
-    const own = new Hono()
-    let asked = 0
-    const beforeUpgrade = (): Promise<void> => (asked++ === 0 ? new Promise(() => {}) : Promise.resolve())
-    const options = { maxConnections: 1, handshakeTimeout: Number.POSITIVE_INFINITY, beforeUpgrade }
-    new Sock(own).route('/ws', options, (ws) => ws.send('in'))
-    await using server = await serve(own, { port: 0, hostname: '127.0.0.1', handshakeTimeout: 50 })
-    const { port } = server.address as { port: number }
-    using refused = await WireClient.open({ port })
-    await refused.send(request('/ws', UPGRADE)).response(503)
-    using next = await WireClient.open({ port })
-    await next.send(request('/ws', UPGRADE)).until(SWITCHING)
-    await next.until(serverFrame('in'))
   })
 
   test('H14 wrong options fail at the call, by name', async () => {
