@@ -174,6 +174,9 @@ export abstract class BaseConnection implements Connection {
   async #receiveStream(
     options: ReceiveOptions | undefined,
   ): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
+    const wrong = options && receiveOptionsFault(options)
+    if (wrong !== undefined) throw wrong
+    options?.signal?.throwIfAborted()
     if (this.inbox.length === 0 && this.inbox.waiter === undefined) {
       const stream = this.streamOpenMessage()
       if (stream !== null) return stream

@@ -396,10 +396,13 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   #queueShared(message: SharedMessage): void {
     const frame = message.frame(this.#protocol)
-    const { data, compress } = message
-    if (frame !== undefined) this.#protocol.sendEncoded(frame)
-    else if (typeof data === 'string') this.#protocol.sendText(data, true, compress)
-    else this.#protocol.sendBytes(data, true, compress)
+    if (frame !== undefined) {
+      this.#protocol.sendEncoded(frame)
+      return
+    }
+    const { ownData, compress } = message
+    if (typeof ownData === 'string') this.#protocol.sendText(ownData, true, compress)
+    else this.#protocol.sendBytes(ownData, true, compress)
   }
 
   /**

@@ -43,6 +43,8 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   #closing: { readonly code: number; readonly reason: string } | undefined
   /** Until when the host may take to tell the end. */
   #deadline: TimerHandle
+  /** Whether the host has told it. */
+  #gone = false
 
   /** What the parts of a connection ask of it, and what its socket tells: one object, and no closure for each. */
   static readonly #Inside = class implements KeepaliveTarget, SendGate, HostedSocketEvents {
@@ -239,10 +241,9 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     const isFirst = this.#closing === undefined
     const sent = this.capabilities.closeCodes ? code : applicationCode(code)
     this.settle({ code: sent, reason: said, wasClean: false, initiator: 'local' })
-    if (!isFirst) return
-    this.#hangUp(code, said)
-    if (this.#options.closeTimeout === Number.POSITIVE_INFINITY) return
-    this.clock.setTimeout(() => this.#socket.terminate(), this.#options.closeTimeout)
+    if (isFirst) this.#hangUp(code, said)
+    if (this.#options.closeTimeout === Number.POSITIVE_INFINITY || this.#gone) return
+    this.#deadline = this.clock.setTimeout(() => this.#socket.terminate(), this.#options.closeTimeout)
   }
 
   #drop(reason: string): void {
@@ -251,6 +252,8 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   }
 
   #onClose(code: number, reason: string, wasClean: boolean): void {
+    this.#gone = true
+    if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
     const ours = this.#closing
     // Without a Close of the peer the hosts do not agree on the code: Deno says 0, or 1001 when it gives up a peer.
     if (!wasClean || code === CloseCode.ABNORMAL_CLOSURE) {

@@ -172,7 +172,7 @@ export function checkDrainOptions(options: DrainOptions): void {
   const wrong = optionsFault('drain', options, DRAIN_OPTIONS)
   if (wrong !== undefined) throw wrong
   const { deadline = 0, code = 1001, reason = '', spread = 0 } = options
-  const isTime = (value: number): boolean => value >= 0 && value <= 2_147_483_647
+  const isTime = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 2_147_483_647
   if (!isTime(deadline) && deadline !== Number.POSITIVE_INFINITY) {
     throw new RangeError(`deadline must be milliseconds from 0 to 2147483647, or Infinity; got ${deadline}`)
   }

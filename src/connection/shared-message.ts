@@ -30,10 +30,17 @@ export class SharedMessage {
   #key: string | undefined
   #frame: Uint8Array | undefined
   readonly #frames: Map<string, Uint8Array> = new Map()
+  #own: string | Uint8Array | undefined
 
   constructor(data: string | Uint8Array, compress?: boolean) {
     this.data = data
     this.compress = compress
+  }
+
+  /** For who encodes later, or sends it from where it lies: the publisher may fill its buffer anew. */
+  get ownData(): string | Uint8Array {
+    this.#own ??= typeof this.data === 'string' ? this.data : new Uint8Array(this.data)
+    return this.#own
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Connections on sockets of servers that are not ours: `(req, socket, head)`, or a Duplex and headers. */
 import type { Duplex } from 'node:stream'
 import { HandshakeError } from '../codec/errors.ts'
-import { assertExtraHeaders, type HeaderList } from '../codec/header.ts'
+import { assertExtraHeaders, type HeaderList, isToken } from '../codec/header.ts'
 import { formatHead, formatStatusLine, latin1Bytes } from '../codec/http-head.ts'
 import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -50,6 +50,9 @@ export function accept(
   socket.on('error', ignoreError)
   const { subprotocols = [], responseHeaders = [], ...connectionOptions } = options
   const resolved = resolveConnectionOptions(connectionOptions)
+  if (!Array.isArray(subprotocols) || !subprotocols.every((name) => typeof name === 'string' && isToken(name))) {
+    throw new TypeError('subprotocols must be a list of tokens (RFC 9110 §5.6.2)')
+  }
   assertExtraHeaders(responseHeaders)
   const headers = headerList(incoming)
   const asked = check(incoming, headers, socket)

@@ -115,6 +115,9 @@ export function redirectDial(dial: Dial, location: string): Dial | undefined {
   const target = new URL(location, from)
   // RFC 9110 §10.2.2 allows a fragment here, and a WebSocket has none.
   target.hash = ''
+  // Who redirects has no say in who we are.
+  target.username = ''
+  target.password = ''
   if (!/^(https?|wss?):$/.test(target.protocol)) return undefined
   const url = parseWebSocketUrl(target)
   const secure = url.protocol === 'wss:'

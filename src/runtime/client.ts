@@ -144,7 +144,7 @@ class Dialling {
       }
       if (event.bodyFinished || this.#bodySize >= MAX_REFUSAL_BODY) this.#refuse()
     }
-    if (this.#refusal?.hasBody === false || this.#isRedirected) this.#refuse()
+    if (this.#isRedirected) this.#refuse()
   }
 
   /** Whether another address will be asked: nobody wants the body then. */

@@ -180,9 +180,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
         extensions: parseExtensions(headerValues(this.headers, 'sec-websocket-extensions')),
       },
       acceptance,
-      extraHeaders: headerList(response.headers).filter(
-        ([name]) => !isReservedHeader(name) && name !== 'content-length',
-      ),
+      extraHeaders: headerList(response.headers).filter(([name]) => !isReservedHeader(name)),
       url: request.url,
       request,
       clock: this.#host.clock,

@@ -15,7 +15,7 @@ export interface ReconnectDelays {
   onRetry?: (retry: { readonly attempt: number; readonly delay: number; readonly error: unknown }) => void
 }
 
-/** Refusals that may be over after a while (RFC 9110 §15.5.9, §15.6; RFC 6585 §4). */
+/** Refusals that may be over after a while (RFC 9110 §15.5.9, §15.6; RFC 6585 §4, RFC 8470 §5.2). */
 const TRANSIENT: readonly number[] = [0, 408, 425, 429, 500, 502, 503, 504]
 
 /** As `reconnect`, with a way to dial. */
@@ -32,11 +32,13 @@ export async function* reconnectWith<Client extends { readonly signal?: AbortSig
   const client = rest as unknown as Client
   const { signal } = client
   let attempt = 0
+  let failures = 0
   while (!signal?.aborted) {
     let error: unknown
     try {
       const ws = await connect(url, client)
       attempt = 0
+      failures = 0
       const close = (): void => void ws.close()
       signal?.addEventListener('abort', close)
       try {
@@ -48,7 +50,7 @@ export async function* reconnectWith<Client extends { readonly signal?: AbortSig
     } catch (failure) {
       if (signal?.aborted) return
       const transient = failure instanceof HandshakeError && TRANSIENT.includes(failure.status)
-      if (!transient || attempt + 1 >= maxAttempts) throw failure
+      if (!transient || ++failures >= maxAttempts) throw failure
       error = failure
     }
     attempt++

@@ -87,8 +87,9 @@ export function checkServeOptions(options: ServeOptions): void {
   for (const [name, value] of Object.entries(options)) {
     const types = Object.hasOwn(SERVE_OPTIONS, name) ? SERVE_OPTIONS[name] : undefined
     if (types === undefined) shared[name] = value
-    else if (value !== undefined && !types.includes(typeof value)) {
-      throw new TypeError(`${name} must be of type ${types.join(' or ')}; got ${typeof value}`)
+    else if (value !== undefined && (value === null || !types.includes(typeof value))) {
+      const got = value === null ? 'null' : typeof value
+      throw new TypeError(`${name} must be of type ${types.join(' or ')}; got ${got}`)
     }
   }
   const unknown = Object.keys(shared).find((name) => !Object.hasOwn(ATTACH_OPTIONS, name))

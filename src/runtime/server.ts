@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { hasToken } from '../codec/header.ts'
-import { DRAIN_DEADLINE, type DrainOptions, type DrainReport } from '../connection/live-connections.ts'
+import {
+  checkDrainOptions,
+  DRAIN_DEADLINE,
+  type DrainOptions,
+  type DrainReport,
+} from '../connection/live-connections.ts'
 import { LiveSockets } from './live-sockets.ts'
 import { nodeClock } from './node-clock.ts'
 import { assertSupported, RAW_MODE } from './raw-mode.ts'
@@ -114,7 +119,7 @@ export function attach(server: HttpServer | HttpsServer, app: App, options: Atta
     get connections(): number {
       return live.count
     },
-    drain: (drainOptions) => live.drain(drainOptions),
+    drain: async (drainOptions) => await live.drain(drainOptions),
     async close(): Promise<void> {
       live.terminate()
       const drained = live.drain({ deadline: 0 })
@@ -134,6 +139,7 @@ class RunningServer implements Server {
   readonly #abort: AbortSignal | undefined
   readonly #drainOptions: DrainOptions
   #stopped: Promise<void> | undefined
+  #drained: Promise<DrainReport> | undefined
 
   constructor(server: HttpServer | HttpsServer, attachment: Attachment, options: ServeOptions) {
     const { path, hostname, tls, signal, drainOnSignals = false } = options
@@ -155,7 +161,12 @@ class RunningServer implements Server {
   }
 
   async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    // First, for it checks the options.
+    checkDrainOptions(options)
+    this.#drained ??= this.#drain(options)
+    return await this.#drained
+  }
+
+  async #drain(options: DrainOptions): Promise<DrainReport> {
     const drained = this.#attachment.drain(options)
     const stopped = this.#stop()
     const { deadline = DRAIN_DEADLINE } = options

@@ -8,8 +8,17 @@
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import { Ring, RingMember } from '../connection/ring.ts'
 
-/** Sets a timer of the runtime that does not keep the process alive. */
-export type SetTimer = (callback: () => void, delay: number) => unknown
+/** Those of the runtime, which do not keep the process alive. */
+export type Timers = Pick<Clock, 'setTimeout' | 'clearTimeout'>
+
+/** Timers of one length, and that of the runtime which they share. */
+interface Line {
+  readonly timers: Ring<SharedTimer>
+  handle: TimerHandle
+}
+
+/** Lengths that are shared at a time: they are those of options, and a length that was computed has hardly a second one. */
+const MAX_LENGTHS = 64
 
 /** One that was set. */
 export class SharedTimer extends RingMember {
@@ -25,31 +34,47 @@ export class SharedTimer extends RingMember {
 
 /** All that share the timers of one runtime. */
 export class SharedTimers {
-  readonly #setTimer: SetTimer
+  readonly #runtime: Timers
   /** By length in milliseconds, and in each in the order in which they are due. */
-  readonly #waiting: Map<number, Ring<SharedTimer>> = new Map()
+  readonly #lines: Map<number, Line> = new Map()
 
-  constructor(setTimer: SetTimer) {
-    this.#setTimer = setTimer
+  constructor(runtime: Timers) {
+    this.#runtime = runtime
   }
 
-  set(callback: () => void, delay: number): SharedTimer {
-    let timers = this.#waiting.get(delay)
-    if (timers === undefined) {
-      timers = new Ring()
-      this.#waiting.set(delay, timers)
-      this.#run(delay, timers, delay)
-    }
+  /** @returns `undefined` when too many lengths are waited for already */
+  set(callback: () => void, delay: number): SharedTimer | undefined {
+    const line = this.#lines.get(delay) ?? this.#newLine(delay)
+    if (line === undefined) return undefined
     const timer = new SharedTimer(callback, performance.now() + delay)
-    timers.add(timer)
+    line.timers.add(timer)
     return timer
   }
 
-  #run(delay: number, timers: Ring<SharedTimer>, rest: number): void {
-    this.#setTimer(() => this.#onTime(delay, timers), rest)
+  #newLine(delay: number): Line | undefined {
+    if (this.#lines.size === MAX_LENGTHS && !this.#dropEmpty()) return undefined
+    const line: Line = { timers: new Ring(), handle: undefined }
+    this.#lines.set(delay, line)
+    this.#run(delay, line, delay)
+    return line
   }
 
-  #onTime(delay: number, timers: Ring<SharedTimer>): void {
+  /** Gives up a length that nobody waits for any more; mostly it is wanted again soon, and stays. */
+  #dropEmpty(): boolean {
+    for (const [delay, { timers, handle }] of this.#lines) {
+      if (timers.first !== undefined) continue
+      this.#runtime.clearTimeout(handle)
+      return this.#lines.delete(delay)
+    }
+    return false
+  }
+
+  #run(delay: number, line: Line, rest: number): void {
+    line.handle = this.#runtime.setTimeout(() => this.#onTime(delay, line), rest)
+  }
+
+  #onTime(delay: number, line: Line): void {
+    const { timers } = line
     const now = performance.now()
     try {
       for (let timer = timers.first; timer !== undefined && timer.due <= now; timer = timers.first) {
@@ -59,8 +84,8 @@ export class SharedTimers {
     } finally {
       // Also when a callback threw: the others still get their turn, and the error goes its way.
       const next = timers.first
-      if (next === undefined) this.#waiting.delete(delay)
-      else this.#run(delay, timers, Math.max(1, Math.ceil(next.due - now)))
+      if (next === undefined) this.#lines.delete(delay)
+      else this.#run(delay, line, Math.max(1, Math.ceil(next.due - now)))
     }
   }
 }
@@ -70,11 +95,11 @@ const SHARED_FROM = 1000
 
 /** The same clock, whose long timers share those of the runtime. */
 export function sharingTimers(clock: Clock): Clock {
-  const shared = new SharedTimers(clock.setTimeout)
+  const shared = new SharedTimers(clock)
   return {
     ...clock,
     setTimeout: (callback: () => void, delay: number): TimerHandle =>
-      delay < SHARED_FROM ? clock.setTimeout(callback, delay) : shared.set(callback, delay),
+      (delay < SHARED_FROM ? undefined : shared.set(callback, delay)) ?? clock.setTimeout(callback, delay),
     clearTimeout(timer: TimerHandle): void {
       if (timer instanceof SharedTimer) timer.leave()
       else clock.clearTimeout(timer)

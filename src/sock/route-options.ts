@@ -268,7 +268,7 @@ function mergeLayers(layers: readonly OptionLayer[], given: readonly RouteOption
     }
   })
   const options = merged as RouteOptions
-  if (options.maxConnectionsPerKey !== undefined && options.connectionKey === undefined) {
+  if (Number.isFinite(options.maxConnectionsPerKey) && options.connectionKey === undefined) {
     throw new TypeError('maxConnectionsPerKey needs connectionKey, which says whose connection it is')
   }
   const { requireSubprotocol, subprotocols = [] } = options

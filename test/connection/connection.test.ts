@@ -456,6 +456,16 @@ describe('receiving in parts', () => {
     expect(await ws.receiveStream({ timeout: 0 })).toBeNull()
   })
 
+  test('S1 options of receiveStream are looked at while a message is under way as well', async () => {
+    const { clock, ws, peer } = bench()
+    peer.send({ type: 'TextMessage', data: 'a', messageFinished: false })
+    await clock.settle()
+    await expect(ws.receiveStream({ timout: 1 } as object)).rejects.toThrow(TypeError)
+    const reason = new Error('no more')
+    await expect(ws.receiveStream({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    expect(await ws.receiveStream()).toBeInstanceOf(ReadableStream)
+  })
+
   test('S1 a cancelled stream lets the rest pass, and the next message comes', async () => {
     const { clock, ws, peer } = bench()
     const streaming = ws.receiveStream()

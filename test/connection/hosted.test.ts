@@ -77,6 +77,25 @@ function hosted(
   return { ws, socket, clock }
 }
 
+test('C12 R17 a peer that breaks a limit after our own Close is dropped after closeTimeout all the same', () => {
+  const { ws, socket, clock } = hosted({ maxMessageSize: 10, closeTimeout: 50 })
+  void ws.close(1000)
+  socket.events.onMessage('longer than ten')
+  expect(socket.closes).toEqual(['1000'])
+  clock.advance(49)
+  expect(socket.terminated).toBe(0)
+  clock.advance(1)
+  expect(socket.terminated).toBe(1)
+})
+
+test('S23 a connection that has failed leaves no timer once the host has told the end', () => {
+  const { socket, clock } = hosted({ maxMessageSize: 10, pingInterval: Number.POSITIVE_INFINITY })
+  socket.events.onMessage('longer than ten')
+  expect(clock.pending).toHaveLength(1)
+  socket.events.onClose(1009, '', true)
+  expect(clock.pending).toEqual([])
+})
+
 test('C11 a code that a host cannot send goes out, and is reported, 3000 higher', async () => {
   expect([1000, 1001, 1009, 1011, 3000, 4999].map(applicationCode)).toEqual([1000, 4001, 4009, 4011, 3000, 4999])
   const { ws, socket } = hosted()

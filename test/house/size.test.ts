@@ -8,7 +8,7 @@ import { ROOT } from '../subject/runtime.ts'
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
   '.': 22_900,
-  './server': 29_000,
+  './server': 29_300,
   './client': 26_900,
   './client browser': 10_900,
   './client workerd': 10_900,

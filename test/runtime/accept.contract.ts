@@ -136,6 +136,8 @@ test(`S17 R27 ${RAW_MODE} a request that cannot be upgraded is refused and throw
 test(`S17 ${RAW_MODE} wrong options are thrown, and nothing is sent`, async () => {
   const server = createServer((socket) => {
     assert.throws(() => accept({ headers: HEADERS }, socket, undefined, { maxMessageSize: -1 }), RangeError)
+    const subprotocols = 'chat.v2' as unknown as string[]
+    assert.throws(() => accept({ headers: HEADERS }, socket, undefined, { subprotocols }), /must be a list of tokens/)
     const responseHeaders = [['X-Bad', 'a\r\nb']] as const
     assert.throws(() => accept({ headers: HEADERS }, socket, undefined, { responseHeaders }), TypeError)
     socket.end('nothing')

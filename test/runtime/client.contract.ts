@@ -435,6 +435,7 @@ test(`S15 ${RAW_MODE} client: redirects are off by default, and followed on requ
       socket.write('HTTP/1.1 302 Found\r\nLocation: /end?x=1\r\nContent-Length: 100\r\n\r\n')
     },
     '/loop': to('/loop'),
+    '/named': (asked) => to(`http://bob:secret@127.0.0.1:${server.port}/end?x=1`)(asked),
     '/away': to(`http://127.0.0.1:${other.port}/there`),
     '/bad': to('ftp://127.0.0.1/'),
     '/none': (asked) => respond(asked, 'HTTP/1.1 302 Found'),
@@ -447,6 +448,9 @@ test(`S15 ${RAW_MODE} client: redirects are off by default, and followed on requ
   const ws = await connect(`${url}/once`, { maxRedirects: 1 })
   assert.equal(ws.url, `ws://127.0.0.1:${server.port}/end?x=1`)
   ws.terminate()
+  const named = await connect(`${url}/named`, { maxRedirects: 1 })
+  assert.equal(named.url, ws.url)
+  named.terminate()
   const early = await connect(`${url}/endless`, { maxRedirects: 1, connectTimeout: 5000 })
   assert.equal(early.url, ws.url)
   early.terminate()
@@ -567,6 +571,18 @@ test(`S15 ${RAW_MODE} reconnect: gives up on a refusal that waiting does not men
   const busy = reconnect(`${url}/503`, { minDelay: 1, maxAttempts: 3 })
   await assert.rejects(busy.next(), (error: HandshakeError) => error.status === 503)
   assert.equal(server.asked.length, 4)
+})
+
+test(`S15 ${RAW_MODE} reconnect: a connection that opened is no attempt that failed`, async () => {
+  await using server = await listen((asked) => {
+    if (server.asked.length === 1) accept(asked)
+    else respond(asked, 'HTTP/1.1 503 X')
+  })
+  const tries = reconnect(`ws://127.0.0.1:${server.port}`, { minDelay: 1, maxAttempts: 2, closeTimeout: 50 })
+  const { value } = await tries.next()
+  ;(value as Connection).terminate()
+  await assert.rejects(tries.next(), (error: HandshakeError) => error.status === 503)
+  assert.equal(server.asked.length, 3)
 })
 
 test(`S15 ${RAW_MODE} reconnect: an abort ends the wait, and closes the connection that is open`, async () => {

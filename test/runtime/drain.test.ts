@@ -194,6 +194,20 @@ describe('serve', () => {
     expect(performance.now() - started).toBeLessThan(2000)
   })
 
+  test('R29 the first drain is the one that counts', async () => {
+    const own = new Hono()
+    let finish = (): void => {}
+    new Sock(own).route('/ws', () => new Promise<void>((resolve) => (finish = resolve)))
+    const server = await serve(own, { port: 0, hostname: '127.0.0.1' })
+    using client = await WireClient.open({ port: (server.address as { port: number }).port })
+    await client.send(request('/ws', UPGRADE)).until(SWITCHING)
+    const drains = [server.drain({ deadline: 20_000 }), server.drain({ deadline: 1 })]
+    await answerClose(client, 1001)
+    await Bun.sleep(50)
+    finish()
+    for (const drained of drains) expect(await drained).toMatchObject({ clean: 1, unfinished: 0 })
+  })
+
   test('S23 close ends a drain that waits, and the peer sees no Close', async () => {
     const own = new Hono()
     new Sock(own).route('/ws', () => new Promise(() => {}))
@@ -224,6 +238,7 @@ describe('serve', () => {
       [{ drainOnSignals: { code: 1006 } }, /RangeError: code must be one that may be sent/],
       [{ drainOnSignals: { dedline: 1 } }, /TypeError: Unknown option dedline; known are deadline, code/],
       [{ signal: {} }, /TypeError: signal must be an AbortSignal/],
+      [{ tls: null }, /TypeError: tls must be of type object; got null/],
       [{ path: '' }, /TypeError: path must be the path of a unix socket/],
     ]
     for (const [options, message] of wrong) {
@@ -241,6 +256,8 @@ describe('serve', () => {
     for (const options of [{ code: 1006 }, { reason: 'x'.repeat(124) }, { deadline: -1 }, { spread: Number.NaN }]) {
       await expect(server.drain(options)).rejects.toThrow(RangeError)
     }
+    const wrong: object[] = [{ deadline: null }, { spread: '5' }]
+    for (const options of wrong) await expect(server.drain(options)).rejects.toThrow(RangeError)
     await expect(server.drain({ dedline: 1 } as DrainOptions)).rejects.toThrow(/Unknown option dedline; known are/)
     await expect(server.drain(5 as DrainOptions)).rejects.toThrow(TypeError)
     expect(await (await fetch(server.url)).text()).toBe('hello')

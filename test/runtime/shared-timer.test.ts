@@ -2,13 +2,25 @@ import { describe, expect, test } from 'bun:test'
 import { SharedTimers } from '../../src/runtime/shared-timer.ts'
 
 /** Timers, and the lengths of those of the runtime that were set for them. */
-function make(): { readonly timers: SharedTimers; readonly lengths: number[] } {
+function make(): { readonly timers: SharedTimers; readonly lengths: number[]; readonly running: Set<unknown> } {
   const lengths: number[] = []
-  const timers = new SharedTimers((callback, delay) => {
-    lengths.push(delay)
-    return setTimeout(callback, delay)
+  const running = new Set<unknown>()
+  const timers = new SharedTimers({
+    setTimeout(callback, delay) {
+      lengths.push(delay)
+      const timer = setTimeout(() => {
+        running.delete(timer)
+        callback()
+      }, delay)
+      running.add(timer)
+      return timer
+    },
+    clearTimeout(timer) {
+      running.delete(timer)
+      clearTimeout(timer as number)
+    },
   })
-  return { timers, lengths }
+  return { timers, lengths, running }
 }
 
 /** Calls back when a timer of the runtime that is set now and is longer than those above has come. */
@@ -41,9 +53,9 @@ describe('timers of one length', () => {
   test('S18 one that was cleared never calls, and a thousand of them set one timer of the runtime', async () => {
     const { timers, lengths } = make()
     let calls = 0
-    for (let i = 0; i < 1000; i++) timers.set(() => calls++, 20).leave()
+    for (let i = 0; i < 1000; i++) timers.set(() => calls++, 20)?.leave()
     const kept = new Promise<void>((resolve) => timers.set(resolve, 20))
-    timers.set(() => calls++, 20).leave()
+    timers.set(() => calls++, 20)?.leave()
     await kept
     await later()
     expect(calls).toBe(0)
@@ -56,7 +68,7 @@ describe('timers of one length', () => {
     const second = new Promise<void>((resolve) => {
       timers.set(() => {
         log.push('first')
-        victim.leave()
+        victim?.leave()
         timers.set(() => {
           log.push('second')
           resolve()
@@ -85,8 +97,11 @@ describe('timers of one length', () => {
 
   test('S18 an error in one is nobody else’s: it goes to the runtime, and the others are called', () => {
     let onTime = (): void => {}
-    const timers = new SharedTimers((callback) => {
-      onTime = callback
+    const timers = new SharedTimers({
+      setTimeout(callback) {
+        onTime = callback
+      },
+      clearTimeout() {},
     })
     const log: number[] = []
     timers.set(() => {
@@ -97,5 +112,19 @@ describe('timers of one length', () => {
     expect(log).toEqual([])
     onTime()
     expect(log).toEqual([2])
+  })
+
+  test('S18 S23 lengths that were computed leave nothing behind: timers of the runtime are bounded', () => {
+    const { timers, running } = make()
+    for (let i = 0; i < 1000; i++) timers.set(() => {}, 1_000_000 + i)?.leave()
+    expect(running.size).toBe(64)
+    const kept = Array.from({ length: 100 }, (_, i) => timers.set(() => {}, 2_000_000 + i))
+    expect(kept.filter((timer) => timer !== undefined)).toHaveLength(64)
+    expect(running.size).toBe(64)
+    // As if it had been set of the runtime itself, and cleared.
+    for (const timer of kept) timer?.leave()
+    expect(timers.set(() => {}, 3_000_000)).toBeDefined()
+    expect(running.size).toBe(64)
+    for (const timer of running) clearTimeout(timer as number)
   })
 })

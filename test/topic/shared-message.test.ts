@@ -1,6 +1,9 @@
 /** Published messages among other messages: framed connections joined in memory. */
 import { describe, expect, test } from 'bun:test'
+import { Hono } from 'hono'
 import type { Connection } from '../../src/connection/connection.ts'
+import { connectInMemory } from '../../src/runtime/testing.ts'
+import { Sock } from '../../src/sock/sock.ts'
 import { Topics } from '../../src/topic/topics.ts'
 import { type MemoryPair, memoryPair } from '../sock/memory-connection.ts'
 
@@ -46,6 +49,26 @@ describe('published among other messages', () => {
     const all = await Promise.all(pairs.map(({ client }, index) => receive(client, expected[index]?.length ?? 0)))
     expect(all).toEqual(expected)
     for (const { client } of pairs) client.terminate()
+  })
+
+  test('S21 a publisher may fill its buffer anew, also where a member encodes for itself', async () => {
+    const app = new Hono()
+    const sock = new Sock(app)
+    const takeover = { serverNoContextTakeover: false, clientNoContextTakeover: false }
+    sock.route('/a', { permessageDeflate: takeover, maxMessageSize: 1 << 20 }, async (ws) => {
+      sock.topic('a').subscribe(ws)
+      await ws.closed
+    })
+    const options = { permessageDeflate: takeover, clientTransport: { capacity: 1000, highWaterMark: 1000 } }
+    const { ws } = await connectInMemory(app, '/a', { ...options, maxMessageSize: 1 << 20 })
+    expect(ws.extensions).toStartWith('permessage-deflate')
+    const bytes = new Uint8Array(100_000)
+    for (let round = 1; round <= 5; round++) sock.topic('a').publish(bytes.fill(round), { compress: false })
+    for (let round = 1; round <= 5; round++) {
+      const message = (await ws.receive()) as Uint8Array
+      expect(message.every((byte) => byte === round)).toBe(true)
+    }
+    ws.terminate()
   })
 
   test('S21 a published message waits behind a message in fragments', async () => {
