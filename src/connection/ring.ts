@@ -2,8 +2,7 @@
  * Things that come and go, in the order in which they came, each of which leaves in one step.
  *
  * What a `Set` is for elsewhere. But a table that has been outgrown, or was only emptied, keeps what was in it alive until
- * a collector of old objects comes by, and connections with all that hangs on them grow old that way: it was a fifth of
- * what an upgrade on Bun costs.
+ * a collector of old objects comes by, and connections with all that hangs on them grow old that way.
  */
 
 /** One of a ring, while it is. */
