@@ -53,7 +53,7 @@ const NO_VALUES: readonly string[] = []
 /** The values of every line with this name, in wire order. Names are compared without case (RFC 9110 §5.1). */
 export function headerValues(headers: HeaderList, name: string): readonly string[] {
   const wanted = name.toLowerCase()
-  // Most names occur once, or not at all; an array that grows has room for sixteen, which was 2 KiB of each upgrade.
+  // Most names occur once, or not at all; an array that grows has room for sixteen, in each upgrade a dozen times.
   let values: string[] | undefined
   for (const field of headers) {
     if (field[0].length !== wanted.length || field[0].toLowerCase() !== wanted) continue

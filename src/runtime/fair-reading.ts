@@ -2,9 +2,9 @@
  * Rests for sockets on Deno that always have more to read.
  *
  * As long as each round of its event loop finds bytes at once, Deno asks the operating system about all other sockets
- * only once in some 60 rounds: beside 50 connections with full pipes a quiet one, or one that has not been accepted yet,
- * waited half a second (`bun run bench fairness`). So now and then those that fill their buffer stop, until the event
- * loop has had nothing to do: then it looks around.
+ * only once in some 60 rounds. Beside many connections with full pipes a quiet one, or one that has not been accepted
+ * yet, waits for all of them that often (`bun run bench fairness`). So now and then those that fill their buffer stop,
+ * until the event loop has had nothing to do: then it looks around.
  */
 import type { Clock } from '../connection/clock.ts'
 import { nodeClock } from './node-clock.ts'

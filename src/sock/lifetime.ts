@@ -82,11 +82,16 @@ function releaseAtEnd(places: Places, raw: Connection): void {
   void raw.closed.then(() => places.release())
 }
 
-/** What a handler of `hono/ws` gives: taken for a handler it would say nothing and end at once. */
+/**
+ * What a handler of `hono/ws` gives: taken for a handler it would say nothing and end at once. A property that is
+ * computed is not asked for: what a handler returns is its own affair otherwise, and must not throw here.
+ */
 function isListeners(said: unknown): boolean {
   if (typeof said !== 'object' || said === null) return false
-  return ['onOpen', 'onMessage', 'onClose'].some((name) => typeof Reflect.get(said, name) === 'function')
+  return LISTENERS.some((name) => typeof Object.getOwnPropertyDescriptor(said, name)?.value === 'function')
 }
+
+const LISTENERS = ['onOpen', 'onMessage', 'onClose'] as const
 
 function notAHandler(): TypeError {
   return new TypeError(

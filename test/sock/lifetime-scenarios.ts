@@ -31,8 +31,10 @@ export const LIFETIME_SCENARIOS: readonly Scenario[] = [
   {
     name: 'H10 what a handler returns is ignored',
     async run(url) {
-      const { peer } = await start(url, 'return-value')
-      expect(await peer.closed).toBe('1000')
+      for (const path of ['return-value', 'return-getter']) {
+        const { peer } = await start(url, path)
+        expect(await peer.closed).toBe('1000')
+      }
     },
   },
   {

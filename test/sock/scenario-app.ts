@@ -93,6 +93,11 @@ sock.route('/context/:room/:seat', async (ws, c) => {
 // H7, H10: what a handler returns.
 sock.route('/return', () => {})
 sock.route('/return-value', async () => ({ code: 4000, status: 500 }))
+sock.route('/return-getter', () => ({
+  get onMessage(): never {
+    throw new Error('asked')
+  },
+}))
 sock.route('/return-listeners', () => ({ onMessage: () => {} }))
 
 // H8: whose end it is.
