@@ -8,6 +8,9 @@ import { HandshakeError } from './errors.ts'
 /** Header fields in wire order; a name may occur more than once. */
 export type HeaderList = readonly (readonly [name: string, value: string])[]
 
+/** What can be asked for the fields of a name: a list of them, or `Headers` of Fetch, which joins the lines of a name. */
+export type HeaderSource = HeaderList | { get(name: string): string | null }
+
 /** Parameters of one extension, in order; `true` for a parameter without a value (RFC 6455 §9.1). */
 export type ExtensionParameters = readonly (readonly [name: string, value: string | true])[]
 
@@ -51,7 +54,11 @@ export function isHost(text: string): boolean {
 const NO_VALUES: readonly string[] = []
 
 /** The values of every line with this name, in wire order. Names are compared without case (RFC 9110 §5.1). */
-export function headerValues(headers: HeaderList, name: string): readonly string[] {
+export function headerValues(headers: HeaderSource, name: string): readonly string[] {
+  if ('get' in headers) {
+    const value = headers.get(name)
+    return value === null ? NO_VALUES : [value]
+  }
   const wanted = name.toLowerCase()
   // Most names occur once, or not at all; an array that grows has room for sixteen, in each upgrade a dozen times.
   let values: string[] | undefined
@@ -76,12 +83,10 @@ export function parseTokenList(values: string | readonly string[]): string[] {
 }
 
 /** Whether a list header holds `token`, compared without case, on any of its lines. */
-export function hasToken(headers: HeaderList, name: string, token: string): boolean {
+export function hasToken(headers: HeaderSource, name: string, token: string): boolean {
   const wanted = token.toLowerCase()
-  for (const value of headerValues(headers, name)) {
-    for (const piece of value.split(',')) if (trimWhitespace(piece).toLowerCase() === wanted) return true
-  }
-  return false
+  const isWanted = (piece: string): boolean => trimWhitespace(piece).toLowerCase() === wanted
+  return headerValues(headers, name).some((value) => isWanted(value) || value.split(',').some(isWanted))
 }
 
 /** `text` without the spaces and tabs around it (RFC 9110 §5.6.3); a non-breaking space is not one of them. */

@@ -58,6 +58,7 @@ export {
   type ExtensionParameters,
   formatExtension,
   type HeaderList,
+  type HeaderSource,
   hasToken,
   headerValues,
   isReservedHeader,

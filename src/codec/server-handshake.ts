@@ -171,7 +171,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
     this.#trailing.append(rest)
   }
 
-  #begin(head: ParsedRequest, target: string): void {
+  #begin(head: ParsedRequest & { readonly headers: HeaderList }, target: string): void {
     const request = checkUpgradeRequest(head)
     this.#request = request
     this.#events.push({

@@ -3,6 +3,7 @@ import { HandshakeError } from './errors.ts'
 import {
   type ExtensionOffer,
   type HeaderList,
+  type HeaderSource,
   hasToken,
   headerValues,
   isHost,
@@ -31,14 +32,14 @@ export interface ParsedRequest {
   readonly method: string
   /** Such as `1.1`. `undefined`: a Fetch host has checked the version and `Host`. */
   readonly httpVersion?: string | undefined
-  readonly headers: HeaderList
+  readonly headers: HeaderSource
 }
 
 /** §4.1 point 7: 16 bytes in base64. The last digit carries two bits; what its other bits hold is not looked at. */
 const KEY = /^[0-9A-Za-z+/]{22}==$/
 
 /** Whether the request asks for a WebSocket at all; `Upgrade` is a list of tokens without case (RFC 9110 §7.8). */
-export function isWebSocketUpgrade(headers: HeaderList): boolean {
+export function isWebSocketUpgrade(headers: HeaderSource): boolean {
   return hasToken(headers, 'upgrade', 'websocket')
 }
 
@@ -80,7 +81,7 @@ export function checkUpgradeRequest(request: ParsedRequest): UpgradeRequest {
  *
  * @throws {HandshakeError} 426, or 400 when there is none, with the version that is spoken here
  */
-export function checkVersion(headers: HeaderList): void {
+export function checkVersion(headers: HeaderSource): void {
   const versions = headerValues(headers, 'sec-websocket-version')
   if (versions.length === 1 && trimWhitespace(versions[0] as string) === '13') return
   const answer: HeaderList = [['Sec-WebSocket-Version', '13']]
@@ -89,7 +90,7 @@ export function checkVersion(headers: HeaderList): void {
 }
 
 /** Point 5; §11.3.1 allows it once. Lines that a host has joined with a comma fail the grammar. */
-function readKey(headers: HeaderList): string {
+function readKey(headers: HeaderSource): string {
   const keys = headerValues(headers, 'sec-websocket-key')
   if (keys.length === 0) refuse("Header 'Sec-WebSocket-Key' is missing (RFC 6455 §4.2.1)")
   if (keys.length > 1) refuse("Header 'Sec-WebSocket-Key' must occur once (RFC 6455 §11.3.1)")
@@ -99,7 +100,7 @@ function readKey(headers: HeaderList): string {
 }
 
 /** Point 2, and RFC 9112 §3.2: exactly once. */
-function readHost(headers: HeaderList, required: boolean): string {
+function readHost(headers: HeaderSource, required: boolean): string {
   const hosts = headerValues(headers, 'host')
   if (hosts.length === 0) {
     if (required) refuse("Header 'Host' is missing (RFC 6455 §4.2.1)")
@@ -111,7 +112,7 @@ function readHost(headers: HeaderList, required: boolean): string {
 }
 
 /** A body would be taken for frames, or frames for a body: a GET that upgrades has none (RFC 9112 §6.3). */
-function checkNoBody(headers: HeaderList): void {
+function checkNoBody(headers: HeaderSource): void {
   if (headerValues(headers, 'transfer-encoding').length > 0) refuse("Header 'Transfer-Encoding' must be absent")
   for (const length of headerValues(headers, 'content-length')) {
     if (!/^0+$/.test(trimWhitespace(length))) refuse("Header 'Content-Length' must be absent or 0")
@@ -123,7 +124,7 @@ function checkNoBody(headers: HeaderList): void {
  *
  * @throws {HandshakeError} 400
  */
-export function readOrigin(headers: HeaderList): string | undefined {
+export function readOrigin(headers: HeaderSource): string | undefined {
   const origins = headerValues(headers, 'origin')
   if (origins.length > 1) refuse("Header 'Origin' must occur once (RFC 6454 §7.3)")
   return origins[0] === undefined ? undefined : trimWhitespace(origins[0])
@@ -134,7 +135,7 @@ export function readOrigin(headers: HeaderList): string | undefined {
  *
  * @throws {HandshakeError} 400
  */
-export function readSubprotocols(headers: HeaderList): string[] {
+export function readSubprotocols(headers: HeaderSource): string[] {
   const subprotocols = parseTokenList(headerValues(headers, 'sec-websocket-protocol'))
   if (!subprotocols.every(isToken)) refuse("Header 'Sec-WebSocket-Protocol' must be a list of tokens (RFC 6455 §4.1)")
   if (new Set(subprotocols).size !== subprotocols.length) {

@@ -1,4 +1,4 @@
-/** The `Request` of an upgrade, and its `Headers`, from what the parser of `node:http` has read. */
+/** The `Request` of an upgrade, from what a host has read of it, and where there are none yet its `Headers`. */
 import { isToken, trimWhitespace } from '../codec/header.ts'
 import { standInFor } from './stand-in.ts'
 
@@ -6,8 +6,8 @@ import { standInFor } from './stand-in.ts'
 export interface RequestFacts {
   /** As `Request.url`: what the URL parser would leave as it is. */
   readonly url: string
-  /** Names and values in turn, as they were on the wire. */
-  readonly rawHeaders: readonly string[]
+  /** Names and values in turn, as they were on the wire, or what the host has made of them. */
+  readonly headers: readonly string[] | Headers
   /** Asked for its signal when somebody wants it: one that nobody wants costs nothing. */
   readonly handshake: { readonly signal: AbortSignal }
 }
@@ -55,14 +55,14 @@ class DeferredHeaders {
 class DeferredRequest {
   // Not the facts as they are given: a request lives as long as its connection, and one object is smaller than two.
   readonly #url: string
-  readonly #rawHeaders: readonly string[]
+  readonly #given: RequestFacts['headers']
   readonly #handshake: RequestFacts['handshake']
   #headers: DeferredHeaders | undefined
   #real: Request | undefined
 
-  constructor({ url, rawHeaders, handshake }: RequestFacts) {
+  constructor({ url, headers, handshake }: RequestFacts) {
     this.#url = url
-    this.#rawHeaders = rawHeaders
+    this.#given = headers
     this.#handshake = handshake
   }
 
@@ -79,8 +79,9 @@ class DeferredRequest {
     return this.#url
   }
 
-  get headers(): DeferredHeaders {
-    this.#headers ??= new DeferredHeaders(this.#rawHeaders, this)
+  get headers(): DeferredHeaders | Headers {
+    if (this.#given instanceof Headers) return this.#given
+    this.#headers ??= new DeferredHeaders(this.#given, this)
     return this.#headers
   }
 
@@ -89,14 +90,17 @@ class DeferredRequest {
   }
 
   #make(): Request {
-    if (this.#real === undefined) {
-      const raw = this.#rawHeaders
-      const headers: [string, string][] = []
-      for (let i = 0; i < raw.length; i += 2) headers.push([raw[i] as string, raw[i + 1] as string])
-      this.#real = new Request(this.#url, { headers })
-    }
+    this.#real ??= new Request(this.#url, {
+      headers: this.#given instanceof Headers ? this.#given : pairs(this.#given),
+    })
     return this.#real
   }
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  const headers: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) headers.push([raw[i] as string, raw[i + 1] as string])
+  return headers
 }
 
 /** A global `Request` that takes a stand-in; whoever replaces it by another is looked at anew. */

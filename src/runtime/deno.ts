@@ -3,7 +3,6 @@
 import type { HostedConnection } from '../connection/hosted.ts'
 import { deferredRequest } from './deferred-request.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
-import { headerList } from './header-list.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
 import { addHeaders } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
@@ -46,16 +45,16 @@ export const denoHost: Host = {
   unsupported: ['pongTimeout', 'onPing', 'onPong', 'permessageDeflate', 'maxFragments', 'inboxMessages'],
   /** With the upgrade Deno takes away the request and the address. */
   detach(request, env, handshake) {
-    const { url, method } = request
-    const headers = headerList(request.headers)
+    const { url, method, headers } = request
+    // They are read from the connection when somebody looks; looked at, they stay.
+    headers.has('host')
     const remoteAddr = (env as { readonly remoteAddr?: unknown } | undefined)?.remoteAddr
     return {
       request:
         method === 'GET'
-          ? deferredRequest({ url, rawHeaders: headers.flat(), handshake })
+          ? deferredRequest({ url, headers, handshake })
           : new Request(url, { method, headers, signal: handshake.signal }),
       env: remoteAddr === undefined ? env : { ...(env as object), remoteAddr },
-      headers,
     }
   },
   announce: upgradeResponse,

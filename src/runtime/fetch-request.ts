@@ -67,7 +67,7 @@ export function fetchRequest(
     for (const [name, value] of headers) assertHeader(name, value)
     const url = targetUrl(incoming, headers)
     const { method = 'GET', rawHeaders } = incoming
-    if (method === 'GET') return deferredRequest({ url, rawHeaders, handshake })
+    if (method === 'GET') return deferredRequest({ url, headers: rawHeaders, handshake })
     // It will be refused, by us or by the application.
     const request = new Request(url, { method, headers: headers as [string, string][] })
     return Object.defineProperty(request, 'signal', { get: () => handshake.signal, configurable: true })

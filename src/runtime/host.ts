@@ -1,5 +1,4 @@
 /** The host port: a runtime that frames WebSockets itself, from a request that the application has let through. */
-import type { HeaderList } from '../codec/header.ts'
 import type { Clock } from '../connection/clock.ts'
 import type { Capabilities } from '../connection/connection.ts'
 import { HostedConnection } from '../connection/hosted.ts'
@@ -26,7 +25,6 @@ export interface HostedUpgrade {
 export interface Detached {
   readonly request: Request
   readonly env: unknown
-  readonly headers: HeaderList
 }
 
 /** A runtime that frames for us. */

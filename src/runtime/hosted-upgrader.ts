@@ -5,7 +5,6 @@
  * whole application has answered: `hostedFetch` is the outermost function, the middleware of a route only says what it
  * wants. The two find each other by the request.
  */
-import type { HeaderList } from '../codec/header.ts'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { bunHost, bunServer } from './bun.ts'
@@ -102,7 +101,6 @@ function isUpgrade(request: Request): boolean {
 class HostedHandshake implements Upgrader {
   readonly mode: string
   readonly capabilities: Capabilities
-  readonly headers: HeaderList | undefined
   readonly #host: Host
   readonly #hostRequest: Request
   readonly #request: Request
@@ -120,7 +118,6 @@ class HostedHandshake implements Upgrader {
     this.#host = host
     this.#hostRequest = request
     const detached = host.detach?.(request, env, this)
-    this.headers = detached?.headers
     this.#request = detached?.request ?? request
     this.#env = detached === undefined ? env : detached.env
     this.#context = context

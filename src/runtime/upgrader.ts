@@ -49,7 +49,7 @@ export interface Upgrader {
   /** As `Connection.mode`. */
   readonly mode: string
   readonly capabilities: Capabilities
-  /** The request's headers as they were on the wire, where the host shows them: `Headers` joins lines. */
+  /** The request's headers as they were on the wire, where a server shows them: `Headers` joins lines. */
   readonly headers?: HeaderList | undefined
   /**
    * Takes the request. Called once per request, after every check has passed.

@@ -5,7 +5,7 @@
 import type { Context } from 'hono'
 import type { StatusCode } from 'hono/utils/http-status'
 import { HandshakeError } from '../codec/errors.ts'
-import type { HeaderList } from '../codec/header.ts'
+import type { HeaderList, HeaderSource } from '../codec/header.ts'
 import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
 import { SHUTTING_DOWN } from '../connection/live-connections.ts'
 import { isOriginAllowed } from './origin.ts'
@@ -75,7 +75,7 @@ export function shuttingDown(c: Context): Response {
  */
 export async function admit(
   c: Context,
-  headers: HeaderList,
+  headers: HeaderSource,
   resolve: (c: Context) => ResolvedRoute | Promise<ResolvedRoute>,
   places: Places,
 ): Promise<Admitted | Response> {

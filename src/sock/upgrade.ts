@@ -6,7 +6,6 @@ import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Received, Sendable } from '../connection/connection.ts'
 import { LiveConnections } from '../connection/live-connections.ts'
-import { headerList } from '../runtime/header-list.ts'
 import { hostClock } from '../runtime/host-clock.ts'
 import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
 import { type Acceptance, UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
@@ -77,7 +76,7 @@ export function upgradeRoute(
     // Whoever has left an upgrader has seen that the request asks for one.
     const upgrader = rawUpgrader(c) ?? hostedUpgrader(c.req.raw)
     if (upgrader === undefined && c.req.header('upgrade') === undefined) return fallThrough(c, next)
-    const headers = upgrader?.headers ?? headerList(c.req.raw.headers)
+    const headers = upgrader?.headers ?? c.req.raw.headers
     if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
     try {
