@@ -25,7 +25,7 @@ const TOKEN_HERE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 // No comma, though RFC 3986 has it: Fetch joins two Host lines with one.
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+;=]+)(?::\d*)?$/
 const LINE_BREAKING = /[\0\r\n]/
-const WIDE = /[\u0100-\uffff]/
+const ONE_LINE = /^[^\0\r\n\u0100-\uffff]*$/
 const SPACE = 0x20
 const TAB = 0x09
 /** What the handshake writes itself, frames a body, or is meant for the next hop only (RFC 9110 §7.6.1). */
@@ -85,8 +85,13 @@ export function parseTokenList(values: string | readonly string[]): string[] {
 /** Whether a list header holds `token`, compared without case, on any of its lines. */
 export function hasToken(headers: HeaderSource, name: string, token: string): boolean {
   const wanted = token.toLowerCase()
-  const isWanted = (piece: string): boolean => trimWhitespace(piece).toLowerCase() === wanted
-  return headerValues(headers, name).some((value) => isWanted(value) || value.split(',').some(isWanted))
+  for (const value of headerValues(headers, name)) {
+    // Most have one element.
+    const lower = value.toLowerCase()
+    if (lower === wanted) return true
+    if (lower.includes(wanted) && lower.split(',').some((piece) => trimWhitespace(piece) === wanted)) return true
+  }
+  return false
 }
 
 /** `text` without the spaces and tabs around it (RFC 9110 §5.6.3); a non-breaking space is not one of them. */
@@ -137,9 +142,10 @@ export function formatExtension(name: string, parameters: ExtensionParameters): 
 export function assertHeader(name: string, value: string): void {
   if (typeof name !== 'string' || !isToken(name)) throw new TypeError(`Invalid header name ${JSON.stringify(name)}`)
   if (typeof value !== 'string') throw new TypeError(`Header '${name}' must be a string`)
+  if (ONE_LINE.test(value)) return
   if (LINE_BREAKING.test(value)) throw new TypeError(`Header '${name}' must not contain CR, LF or NUL`)
   // Written as one byte, U+010A would become a line feed.
-  if (WIDE.test(value)) throw new TypeError(`Header '${name}' must not contain characters above U+00FF`)
+  throw new TypeError(`Header '${name}' must not contain characters above U+00FF`)
 }
 
 /** Whether a header may not be added to an opening handshake: `Sec-WebSocket-*`, and those that belong to a hop. */

@@ -59,8 +59,11 @@ export function accept(
   return openRaw({
     socket,
     head,
-    asked,
-    acceptance: { subprotocol: asked.subprotocols.find((name) => subprotocols.includes(name)), options: resolved },
+    acceptance: {
+      asked,
+      subprotocol: asked.subprotocols.find((name) => subprotocols.includes(name)),
+      options: resolved,
+    },
     extraHeaders: responseHeaders,
     url: urlOf(incoming, asked, socket),
     request: undefined,

@@ -14,8 +14,8 @@ function runPending(): void {
   try {
     while (done < callbacks.length) callbacks[done++]?.()
   } finally {
-    // A callback threw: the others still get their turn, and the error goes its way.
-    for (const callback of callbacks.slice(done)) afterTurn(callback)
+    // When a callback threw, the others still get their turn, and the error goes its way.
+    while (done < callbacks.length) afterTurn(callbacks[done++] as () => void)
   }
 }
 

@@ -7,7 +7,6 @@ import type { HeaderList } from '../codec/header.ts'
 import { formatStatusLine, headText } from '../codec/http-head.ts'
 import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
 import { Protocol } from '../codec/protocol.ts'
-import type { UpgradeRequest } from '../codec/upgrade-request.ts'
 import type { Clock } from '../connection/clock.ts'
 import { FRAMED_CAPABILITIES, FramedConnection } from '../connection/framed.ts'
 import { DuplexTransport } from './duplex-transport.ts'
@@ -19,8 +18,6 @@ export interface RawOpening {
   readonly socket: Duplex
   /** Bytes that were read behind the request. */
   readonly head: Uint8Array
-  /** What the client asked for; its key and extensions. */
-  readonly asked: Pick<UpgradeRequest, 'key' | 'extensions'>
   readonly acceptance: Acceptance
   /** Headers of the 101 besides those of the handshake. */
   readonly extraHeaders: HeaderList
@@ -35,8 +32,8 @@ export interface RawOpening {
  * @throws {TypeError} for a header that may not be sent; nothing was written then
  */
 export function openRaw(opening: RawOpening): FramedConnection {
-  const { socket, head, asked, acceptance, extraHeaders, url, request, clock } = opening
-  const { options, subprotocol } = acceptance
+  const { socket, head, acceptance, extraHeaders, url, request, clock } = opening
+  const { asked, options, subprotocol } = acceptance
   const { accepted, header } = serverExtensionsHandshake(asked.extensions, supported(options))
   const answer = acceptHeaders({ key: asked.key, subprotocol, extensions: header, extraHeaders })
   const connection = new FramedConnection({

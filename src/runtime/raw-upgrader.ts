@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { HandshakeError } from '../codec/errors.ts'
-import { type HeaderList, headerValues, isReservedHeader, parseExtensions, trimWhitespace } from '../codec/header.ts'
+import { type HeaderList, isReservedHeader } from '../codec/header.ts'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
@@ -86,14 +86,22 @@ export class RawHandshake implements Upgrader, SocketHolder {
     })
   }
 
-  /** Runs the request through the application. Never rejects. */
+  /** From the request to the answer. Never rejects. */
   async run(): Promise<void> {
     try {
       if (this.#isPipelined) await this.#earlierResponses()
       if (this.#decided) return
       checkHead(this.#incoming, this.headers)
-      if (isWebSocketUpgrade(this.headers)) await this.#respond()
-      else this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
+      if (!isWebSocketUpgrade(this.headers)) {
+        this.#answer(() => this.#host.onRequest(this.#incoming, lastResponse(this.#incoming, this.#socket)))
+        return
+      }
+      if (this.#host.live.draining) return this.#decline(shuttingDown())
+      const response = await this.#ask()
+      if (this.#decided) await response.body?.cancel()
+      else if (response.status !== 101) this.#decline(response)
+      else if (this.#host.live.draining) this.#decline(shuttingDown())
+      else this.#open(response)
     } catch (error) {
       if (error instanceof HandshakeError) return this.#decline(refusal(error.status, error.message))
       this.#decline(refusal(500, 'Internal Server Error'))
@@ -123,16 +131,11 @@ export class RawHandshake implements Upgrader, SocketHolder {
     this.#decide()
   }
 
-  async #respond(): Promise<void> {
-    const { app, live } = this.#host
-    if (live.draining) return this.#decline(shuttingDown())
+  /** Runs the request through the application. */
+  #ask(): Response | Promise<Response> {
     const request = fetchRequest(this.#incoming, this.headers, this.#live)
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
-    const response = await app.fetch(request, env)
-    if (this.#decided) await response.body?.cancel()
-    else if (response.status !== 101) this.#decline(response)
-    else if (live.draining) this.#decline(shuttingDown())
-    else this.#open(response)
+    return this.#host.app.fetch(request, env)
   }
 
   get #isPipelined(): boolean {
@@ -174,11 +177,6 @@ export class RawHandshake implements Upgrader, SocketHolder {
     const connection = openRaw({
       socket,
       head: this.#head,
-      // Admission has checked both; Fetch may have joined lines, these are as they came.
-      asked: {
-        key: trimWhitespace(headerValues(this.headers, 'sec-websocket-key')[0] ?? ''),
-        extensions: parseExtensions(headerValues(this.headers, 'sec-websocket-extensions')),
-      },
       acceptance,
       extraHeaders: headerList(response.headers).filter(([name]) => !isReservedHeader(name)),
       url: request.url,

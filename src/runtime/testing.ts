@@ -93,7 +93,7 @@ export async function connectInMemory(
   const request = new Request(dial.url.href.replace(/^ws/, 'http'), { headers })
 
   const [clientEnd, serverEnd] = memoryTransportPair(clientTransport, serverTransport)
-  const handshake = new MemoryHandshake(serverEnd, offers, clock)
+  const handshake = new MemoryHandshake(serverEnd, clock)
   const response = await app.fetch(request, { ...env, [UPGRADER]: handshake })
   const agreed = handshake.finish(request, response)
   if (agreed === null) {
@@ -152,14 +152,12 @@ class MemoryHandshake implements Upgrader {
   readonly mode = 'memory'
   readonly capabilities: Capabilities = FRAMED_CAPABILITIES
   readonly #transport: MemoryTransport
-  readonly #offers: readonly string[]
   readonly #clock: Clock
   #acceptance: Acceptance | undefined
   #open: ((connection: Connection | null) => void) | undefined
 
-  constructor(transport: MemoryTransport, offers: readonly string[], clock: Clock) {
+  constructor(transport: MemoryTransport, clock: Clock) {
     this.#transport = transport
-    this.#offers = offers
     this.#clock = clock
   }
 
@@ -178,8 +176,8 @@ class MemoryHandshake implements Upgrader {
       this.#open?.(null)
       return null
     }
-    const { options, subprotocol = '' } = acceptance
-    const { accepted, header = '' } = serverExtensionsHandshake(parseExtensions(this.#offers), extensionsOf(options))
+    const { asked, options, subprotocol = '' } = acceptance
+    const { accepted, header = '' } = serverExtensionsHandshake(asked.extensions, extensionsOf(options))
     this.#open?.(
       framed(this.#transport, options, this.#clock, {
         role: 'server',

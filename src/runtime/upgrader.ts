@@ -6,6 +6,7 @@
  * rebuild a response, so the intent to upgrade lives in the upgrader and never in the identity of a `Response`.
  */
 import type { HeaderList } from '../codec/header.ts'
+import type { UpgradeRequest } from '../codec/upgrade-request.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import type { Stay } from '../connection/live-connections.ts'
 import type { ResolvedConnectionOptions } from '../connection/options.ts'
@@ -15,6 +16,8 @@ export const UPGRADER: unique symbol = Symbol.for('fetch-sock.upgrader') as neve
 
 /** What admission decided. */
 export interface Acceptance {
+  /** What the client asked for, checked. */
+  readonly asked: UpgradeRequest
   /** The subprotocol chosen, one that the client offered, or `undefined` for none. */
   readonly subprotocol: string | undefined
   readonly options: ResolvedConnectionOptions

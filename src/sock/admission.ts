@@ -16,17 +16,18 @@ const RETRY_AFTER = 5
 
 /** A request that may become a connection. */
 export interface Admitted {
+  readonly asked: UpgradeRequest
   readonly route: ResolvedRoute
   readonly subprotocol: string | undefined
 }
 
 /** Places in caps that one request holds. Once released it takes no more. */
 export class Places {
-  readonly #held: (() => void)[] = []
+  #held: (() => void)[] | undefined
   #released = false
 
   get taken(): boolean {
-    return this.#held.length > 0
+    return this.#held !== undefined
   }
 
   /** @returns the refusal, or `undefined` when there was a place in every cap */
@@ -36,6 +37,7 @@ export class Places {
       const key = maxPerKey === Number.POSITIVE_INFINITY ? undefined : route.options.connectionKey?.(c)
       const place = cap.take({ max, maxPerKey, key })
       if (typeof place === 'function') {
+        this.#held ??= []
         this.#held.push(place)
         continue
       }
@@ -48,7 +50,9 @@ export class Places {
   /** Gives all places back. Idempotent. */
   release(): void {
     this.#released = true
-    for (const giveBack of this.#held.splice(0)) giveBack()
+    const held = this.#held
+    this.#held = undefined
+    held?.forEach((giveBack) => void giveBack())
   }
 }
 
@@ -139,7 +143,7 @@ async function decide(
     const known = Array.isArray(options.subprotocols) ? `; known are ${options.subprotocols.join(', ')}` : ''
     return refuse(c, 400, `Header 'Sec-WebSocket-Protocol' must offer a subprotocol of this route${known}`)
   }
-  return { route, subprotocol }
+  return { asked: request, route, subprotocol }
 }
 
 /**

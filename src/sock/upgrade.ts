@@ -87,12 +87,13 @@ export function upgradeRoute(
         places.release()
         return admitted
       }
-      const { subprotocol, route } = admitted
+      const { asked, subprotocol, route } = admitted
       if (upgrader === undefined) {
         places.release()
         return refuse(c, 501, noAdapter(c.env))
       }
       const acceptance: { -readonly [K in keyof Acceptance]: Acceptance[K] } = {
+        asked,
         subprotocol,
         options: route.connection,
       }

@@ -10,6 +10,7 @@ import { attach } from 'fetch-sock/server'
 import { Hono } from 'hono'
 // By path: on Bun, the bare name is a module of Bun's own.
 import { WebSocketServer } from '../../node_modules/ws/wrapper.mjs'
+import { checkUpgradeRequest } from '../../src/codec/upgrade-request.ts'
 import { resolveConnectionOptions } from '../../src/connection/options.ts'
 import { UPGRADER, type Upgrader } from '../../src/runtime/upgrader.ts'
 
@@ -17,6 +18,7 @@ const app = new Hono()
 app.get('/ws', (c) => {
   const { [UPGRADER]: upgrader } = c.env as { [UPGRADER]: Upgrader }
   const { response, opened, stay } = upgrader.upgrade(c.req.raw, {
+    asked: checkUpgradeRequest({ method: c.req.method, headers: c.req.raw.headers }),
     subprotocol: undefined,
     options: resolveConnectionOptions(),
   })

@@ -11,6 +11,7 @@ import { cors } from 'hono/cors'
 import { HTTPException } from 'hono/http-exception'
 import { logger } from 'hono/logger'
 import { secureHeaders } from 'hono/secure-headers'
+import { checkUpgradeRequest } from '../../src/codec/upgrade-request.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import { resolveConnectionOptions } from '../../src/connection/options.ts'
 import { UPGRADER, type Upgrader } from '../../src/runtime/upgrader.ts'
@@ -42,6 +43,7 @@ function upgrade(c: Context, handler: (ws: Connection) => Promise<void>): Respon
   const upgrader = (c.env as { [UPGRADER]?: Upgrader })[UPGRADER]
   if (upgrader === undefined) return c.text('no upgrader', 426)
   const { response, opened, stay } = upgrader.upgrade(c.req.raw, {
+    asked: checkUpgradeRequest({ method: c.req.method, headers: c.req.raw.headers }),
     subprotocol: undefined,
     options: resolveConnectionOptions({ maxBufferedAmount: 64 * 1024 * 1024 }),
   })
