@@ -22,6 +22,12 @@ const PLAIN = subjectsNamed(
   'bun upgrade control',
   'deno upgrade control',
 )
+/**
+ * Once more without V8's optimizer: it compiles what the first thousand upgrades run through, and the memory that this
+ * takes counts for them.
+ */
+const UNOPTIMIZED = subjectsNamed('node ours', 'node ws')
+const NO_OPTIMIZER = '--no-opt'
 const CHURNED = subjectsNamed('node ours', 'bun ours', 'deno ours', 'deno upgrade control')
 const COUNTS = [1_000, 10_000]
 const CASES: readonly PeerCase[] = ['R13', 'R16', 'R17']
@@ -83,6 +89,11 @@ export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
         add({ kind: 'idle', subject: subject.name, connections, deflate, figure })
       }
     }
+  }
+  for (const subject of UNOPTIMIZED.filter(only)) {
+    const connections = 1_000
+    const figure = await withServer(subject, (server) => idle(server, connections, 'none'), [], [NO_OPTIMIZER])
+    add({ kind: 'idle', subject: `${subject.name}, ${NO_OPTIMIZER}`, connections, deflate: 'none', figure })
   }
   for (const id of CASES) {
     for (const subject of short ? subjects.filter(({ name }) => name === 'node ours') : subjects) {
