@@ -22,6 +22,7 @@ import {
   HANDSHAKE_TIMEOUT,
   type ServeOptions,
 } from './server-options.ts'
+import { markUsed, UnusedSockets } from './unused-sockets.ts'
 
 export type { DrainOptions, DrainReport } from '../connection/live-connections.ts'
 export { type AcceptOptions, accept, type ParsedUpgrade } from './accept.ts'
@@ -76,6 +77,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
   function shouldUpgradeCallback({ headers }: IncomingMessage): boolean {
     return hasToken([['upgrade', headers.upgrade ?? '']], 'upgrade', 'websocket') || server.listenerCount('upgrade') > 1
   }
+  const unused = new UnusedSockets(server)
   const { handshakeTimeout, onError, port = 3000, hostname: host, path } = options
   const attachment = attach(server, app, { handshakeTimeout, onError })
   await new Promise<void>((resolve, reject) => {
@@ -85,7 +87,7 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
       resolve()
     })
   })
-  return new RunningServer(server, attachment, options)
+  return new RunningServer(server, attachment, unused, options)
 }
 
 /**
@@ -113,6 +115,7 @@ export function attach(server: HttpServer | HttpsServer, app: App, options: Atta
     onRequest: (incoming, outgoing) => void server.emit('request', incoming, outgoing),
   }
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    markUsed(socket)
     void new RawHandshake(host, incoming, socket, head).run()
   })
   return {
@@ -136,15 +139,17 @@ class RunningServer implements Server {
   readonly address: AddressInfo | string
   readonly server: HttpServer | HttpsServer
   readonly #attachment: Attachment
+  readonly #unused: UnusedSockets
   readonly #abort: AbortSignal | undefined
   readonly #drainOptions: DrainOptions
   #stopped: Promise<void> | undefined
   #drained: Promise<DrainReport> | undefined
 
-  constructor(server: HttpServer | HttpsServer, attachment: Attachment, options: ServeOptions) {
+  constructor(server: HttpServer | HttpsServer, attachment: Attachment, unused: UnusedSockets, options: ServeOptions) {
     const { path, hostname, tls, signal, drainOnSignals = false } = options
     this.server = server
     this.#attachment = attachment
+    this.#unused = unused
     // Bun has no address for a unix socket.
     this.address = path ?? (server.address() as AddressInfo)
     this.url =
@@ -195,6 +200,7 @@ class RunningServer implements Server {
       this.#abort?.removeEventListener('abort', this.#onAbort)
       // Called back with an error when someone else has stopped it: then it has stopped.
       this.server.close(() => resolve())
+      this.#unused.destroy()
     })
     return this.#stopped
   }

@@ -83,6 +83,22 @@ for (const runtime of RUNTIMES) {
       expect(report.took).toBeLessThan(4000)
     })
 
+    test('S7 a drain does not wait for a TCP connection that has sent no request', async () => {
+      await using server = await startServer(runtime, APP)
+      using silent = await WireClient.open(server)
+      using begun = await WireClient.open(server)
+      begun.send('GET /ws HTTP/1.1\r\nHost: loc')
+      using kept = await WireClient.open(server)
+      await kept.send(request('/ws')).response(426)
+      await fetch(`${server.url}/drain`, { method: 'POST', body: '{"deadline":20000}' })
+      await Promise.all([begun.untilEnd(), kept.untilEnd()])
+      // On Bun it is the kernel's: a connection is accepted there when bytes have come.
+      if (runtime !== 'bun') await silent.untilEnd()
+      expect(await server.exited).toBe(0)
+      const report = JSON.parse(/^drained (.*)$/m.exec(server.stdout)?.[1] ?? '')
+      expect(report.took).toBeLessThan(10_000)
+    })
+
     test('H18 a drain waits for handlers that outlive their connection', async () => {
       await using server = await startServer(runtime, APP)
       const client = await connected(server, '/outliving')
