@@ -282,6 +282,15 @@ export class Protocol implements Iterable<ProtocolEvent> {
     return this.#state === ConnectionState.OPEN || this.#state === ConnectionState.LOCAL_CLOSING
   }
 
+  /** Drops all input, that which is here and that which comes: the connection has ended for reasons of its own. */
+  drop(): void {
+    if (!this.#reading) return
+    this.#end = null
+    this.#decoder.drop()
+    this.#step('transportEnd')
+    this.#stopReading()
+  }
+
   /** Lets go of what only messages to come would need. */
   #stopReading(): void {
     this.#reader.drop()

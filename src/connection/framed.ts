@@ -23,7 +23,7 @@ import { Delivery } from './inbox.ts'
 import { Keepalive, type KeepaliveTarget } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
-import { quietRejection } from './rejection.ts'
+import { callHook, quietRejection } from './rejection.ts'
 import { asPingPayload } from './sendable.ts'
 import { Sender, type SendGate } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
@@ -41,11 +41,14 @@ export interface FramedConnectionInit extends ConnectionInfo {
 /** Parsing stops at this multiple of `inboxBytes`; up to there, what was read is parsed, so that control frames are seen. */
 const PARSE_AHEAD = 16
 
-/** Chunks that a connection with a full inbox reads, one each ping interval, for the control frames in them. */
-const MAX_READ_AHEAD = 16
+/**
+ * Most bytes that a connection with a full inbox still reads before it pauses, where `inboxBytes` is not less: most
+ * handlers have emptied the inbox by then, pausing is not free, and control frames behind small messages are seen.
+ */
+const MAX_GRACE = 1 << 16
 
-/** Bytes that each of those chunks may add to the inbox. */
-const READ_AHEAD_BYTES = 1 << 16
+/** How often a paused connection reads that much again, once each ping interval, for the control frames in it. */
+const MAX_READ_AHEAD = 16
 
 /**
  * Bytes out of an extension after which others have their turn. A few compressed kilobytes can stand for all of them,
@@ -78,6 +81,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   /** Whether the inbox holds more than its limits. */
   #overfull = false
   #paused = false
+  /** Bytes that are read before it pauses. */
+  #grace = 0
   /** Whether a caller asks for a message without waiting. */
   #polling = false
   #readAhead = 0
@@ -86,6 +91,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   /** Our Close, once it was sent. */
   #closing: { readonly code: number; readonly reason: string } | undefined
   #transportEnded = false
+  /** Whether it is gone, both ways. */
+  #gone = false
   /** Bytes out of an extension since others had their turn, and the timer with which they have it. */
   #turnBytes = 0
   #rest: TimerHandle
@@ -227,6 +234,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   protected streamOpenMessage(): ReadableStream<string> | ReadableStream<Uint8Array> | null {
+    if (this.info !== undefined) return null
     if (this.#protocol.hasBytes) this.#pump()
     if (this.inbox.length > 0 || !this.#protocol.receivingMessage || this.#parts !== undefined) return null
     return this.#openParts(this.#protocol.takeJoined()).stream
@@ -235,6 +243,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   protected override settle(info: CloseInfo): void {
     if (this.info !== undefined) return
     super.settle(info)
+    this.#protocol.drop()
     const error = (): Error => this.closedError
     this.#keepalive.end(error)
     this.#outbox.end(error)
@@ -250,11 +259,11 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     const wasOverfull = this.#overfull
     this.#protocol.receiveData(chunk)
     this.#pump()
-    // One chunk of grace: most handlers have emptied the inbox before the next one comes, and pausing is not free.
-    if (wasOverfull && this.#overfull && !this.#paused) {
-      this.#paused = true
-      this.#transport.pause()
-    }
+    if (!wasOverfull || !this.#overfull || this.#paused) return
+    this.#grace -= chunk.length
+    if (this.#grace > 0) return
+    this.#paused = true
+    this.#transport.pause()
   }
 
   /** Parses on while there is room for what comes out. */
@@ -272,7 +281,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     const { bytes, length } = this.inbox
     const full = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
     // Once we close, what finds no room is let go: the peer's Close stands behind it.
-    this.#overfull = full && this.#closing === undefined && this.info === undefined
+    this.#overfull = this.info === undefined && (this.#closing === undefined ? full : !this.#hasRoom)
+    if (!this.#overfull) this.#grace = this.#fullGrace
     if (this.#paused && !this.#overfull) this.#resume()
   }
 
@@ -300,13 +310,19 @@ export class FramedConnection extends BaseConnection implements SharedSender {
    * a message that is arriving counts as unread.
    */
   get #hasRoom(): boolean {
-    if (this.#closing !== undefined || this.info !== undefined) return true
+    if (this.info !== undefined) return true
     if (this.#rest !== undefined && !this.#polling && !this.#transportEnded) return false
+    if (this.#closing !== undefined) return true
     if (this.#parts !== undefined) return this.#parts.wantsMore || this.#transportEnded
-    if (this.inbox.waiter !== undefined || this.#polling) return true
+    if (this.inbox.waiter !== undefined) return true
+    if (this.#polling) return this.inbox.length === 0
     const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
-    const limit = this.#options.inboxBytes * factor + this.#readAhead * READ_AHEAD_BYTES
+    const limit = this.#options.inboxBytes * factor + this.#readAhead * this.#fullGrace
     return this.inbox.bytes + this.#protocol.joinedSize < limit
+  }
+
+  get #fullGrace(): number {
+    return Math.min(this.#options.inboxBytes, MAX_GRACE)
   }
 
   #resume(): void {
@@ -319,6 +335,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   #onReadAhead(): void {
     if (this.#readAhead === MAX_READ_AHEAD) return
     this.#readAhead++
+    this.#grace = this.#fullGrace
     this.#pump()
     if (this.#paused) {
       this.#paused = false
@@ -434,11 +451,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   /** Calls a hook of the application; what it throws ends this connection and nothing else. */
   #tell(hook: ((payload: Uint8Array) => void) | undefined, payload: Uint8Array): void {
-    try {
-      hook?.(payload)
-    } catch (error) {
-      this.#fail(CloseCode.INTERNAL_ERROR, `A ping hook threw: ${String(error)}`)
-    }
+    callHook(hook, payload, (error) => this.#fail(CloseCode.INTERNAL_ERROR, `A ping hook threw: ${String(error)}`))
   }
 
   #sendError(): ConnectionClosed {
@@ -481,11 +494,14 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   /** §7.1.7: says why if that may still be said, and lets the transport go. What comes in is dropped. */
   #fail(code: number, reason: string): void {
+    if (this.info !== undefined) return
     const { state } = this.#protocol
     if (state === ConnectionState.OPEN || state === ConnectionState.FAILED) {
       this.#protocol.sendClose(code, fitReason(reason))
     }
-    this.settle({ code, reason: fitReason(reason), wasClean: false, initiator: 'local' })
+    // What the peer was told first is what happened.
+    const said = this.#closing ?? { code, reason: fitReason(reason) }
+    this.settle({ ...said, wasClean: false, initiator: 'local' })
     this.#outbox.flush()
     this.#transport.end()
     this.#setDeadline()
@@ -507,6 +523,12 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#transportEnded = true
     this.#protocol.receiveData(null)
     this.#pump()
+    // The handler has this turn to answer what came in front of the end.
+    if (this.#protocol.endPending) this.clock.afterTurn(() => this.#afterEnd())
+    else this.#afterEnd()
+  }
+
+  #afterEnd(): void {
     this.#reachEnd()
     this.#vanished()
     this.#outbox.flush()
@@ -515,13 +537,14 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   #onGone(): void {
+    this.#gone = true
     if (!this.#transportEnded) this.#onEnd()
     if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
     this.#deadline = undefined
   }
 
   #setDeadline(): void {
-    if (this.#deadline !== undefined || this.#options.closeTimeout === Number.POSITIVE_INFINITY) return
+    if (this.#gone || this.#deadline !== undefined || this.#options.closeTimeout === Number.POSITIVE_INFINITY) return
     this.#deadline = this.clock.setTimeout(() => {
       this.#deadline = undefined
       this.#drop('')

@@ -19,6 +19,8 @@ export class HostedOutbox implements MessageSink, SendRoom {
   #parts: (string | Uint8Array)[] = []
   #partsSize = 0
   #waiting: Waiting[] = []
+  /** How often those who wait have looked for room. */
+  #looks = 0
   /** Why the host did not take the last message, if so. */
   refusal: unknown
 
@@ -53,16 +55,19 @@ export class HostedOutbox implements MessageSink, SendRoom {
     }
   }
 
-  commit(): Promise<boolean> {
+  commit(waits: boolean = true): Promise<boolean> {
     if (this.refusal !== undefined) return quietRejection(this.refusal)
-    if (!this.congested) return SENT
+    if (!waits || !this.congested) return SENT
     let resolve!: (sent: boolean) => void
     let reject!: (error: unknown) => void
     const promise = new Promise<boolean>((settle, fail) => {
       resolve = settle
       reject = fail
     })
-    if (this.#waiting.push({ promise, resolve, reject }) === 1) this.#socket.onceDrained(this.#onDrained)
+    if (this.#waiting.push({ promise, resolve, reject }) === 1) {
+      this.#looks = 0
+      this.#look()
+    }
     return promise
   }
 
@@ -74,11 +79,16 @@ export class HostedOutbox implements MessageSink, SendRoom {
 
   readonly #onDrained = (): void => {
     if (this.#waiting.length === 0) return
-    if (this.congested) this.#socket.onceDrained(this.#onDrained)
+    if (this.congested) this.#look()
     else for (const { resolve } of this.#waiting.splice(0)) resolve(true)
   }
 
+  #look(): void {
+    this.#socket.onceDrained(this.#onDrained, this.#looks++)
+  }
+
   #take(part: string | Uint8Array, messageFinished: boolean, compress: boolean | undefined): void {
+    this.refusal = undefined
     if (messageFinished && this.#parts.length === 0) {
       this.sendMessage(part, compress)
       return

@@ -34,6 +34,10 @@ export interface HostedSocket {
   close(code: number, reason: string): void
   /** Drops the connection; where a host cannot, closes it without waiting. */
   terminate(): void
-  /** Calls back once when some of `bufferedAmount` may have left. */
-  onceDrained(callback: () => void): void
+  /**
+   * Calls back once when some of `bufferedAmount` may have left.
+   *
+   * @param looks how often it did so before, in this wait
+   */
+  onceDrained(callback: () => void, looks: number): void
 }

@@ -15,7 +15,7 @@ import { HostedOutbox } from './hosted-outbox.ts'
 import type { HostedSocket, HostedSocketEvents } from './hosted-socket.ts'
 import { Keepalive, type KeepaliveTarget } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
-import { quietRejection } from './rejection.ts'
+import { callHook, quietRejection } from './rejection.ts'
 import { asPingPayload } from './sendable.ts'
 import { Sender, type SendGate } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
@@ -142,10 +142,12 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   }
 
   trySend(data: Sendable, options?: SendMessageOptions): boolean {
+    this.#outbox.refusal = undefined
     return this.#sender.trySend(data, options) && this.#outbox.refusal === undefined
   }
 
   sendShared(message: SharedMessage): boolean {
+    this.#outbox.refusal = undefined
     return this.#sender.sendShared(message) && this.#outbox.refusal === undefined
   }
 
@@ -202,12 +204,9 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   }
 
   #onControl(hook: ((payload: Uint8Array) => void) | undefined, payload: Uint8Array): void {
+    if (this.info !== undefined) return
     this.#keepalive.alive = true
-    try {
-      hook?.(payload)
-    } catch (error) {
-      this.#fail(CloseCode.INTERNAL_ERROR, `A ping hook threw: ${String(error)}`)
-    }
+    callHook(hook, payload, (error) => this.#fail(CloseCode.INTERNAL_ERROR, `A ping hook threw: ${String(error)}`))
   }
 
   #sendPing(payload: Uint8Array): void {
@@ -216,8 +215,10 @@ export class HostedConnection extends BaseConnection implements SharedSender {
 
   #sendError(): ConnectionClosed {
     if (this.info !== undefined) return this.closedError
-    const { code, reason } = this.#closing ?? { code: CloseCode.ABNORMAL_CLOSURE, reason: '' }
-    return new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
+    // The host has begun to close, and does not say why before it has.
+    const ours = this.#closing ?? { code: CloseCode.NO_STATUS_RCVD, reason: '' }
+    const initiator = this.#closing === undefined ? 'remote' : 'local'
+    return new ConnectionClosed({ ...ours, wasClean: false, initiator }, this)
   }
 
   #startClosing(code: number, reason: string): void {
@@ -240,7 +241,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     const said = fitReason(reason)
     const isFirst = this.#closing === undefined
     const sent = this.capabilities.closeCodes ? code : applicationCode(code)
-    this.settle({ code: sent, reason: said, wasClean: false, initiator: 'local' })
+    this.settle({ ...(this.#closing ?? { code: sent, reason: said }), wasClean: false, initiator: 'local' })
     if (isFirst) this.#hangUp(code, said)
     if (this.#options.closeTimeout === Number.POSITIVE_INFINITY || this.#gone) return
     this.#deadline = this.clock.setTimeout(() => this.#socket.terminate(), this.#options.closeTimeout)

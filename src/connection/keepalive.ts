@@ -123,6 +123,8 @@ export class Keepalive {
     this.#pingedAt = now
     this.alive = false
     if (this.#target.readingPaused) this.#target.readAhead()
+    // What was read may have been the end, or a hook may have made one.
+    if (this.#beat === undefined) return
     const payload = this.#nextPayload()
     // Pings of ours that were never answered say no more than the next one will.
     const own = { payload, sentAt: now, promise: undefined, resolve: undefined, reject: undefined }

@@ -52,12 +52,13 @@ export class Outbox {
   /**
    * Frames were encoded: sees to it that they leave.
    *
-   * @returns resolves when there is room for more
+   * @param waits whether to wait for room
+   * @returns resolves when there is room for more, or at once
    */
-  commit(): Promise<boolean> {
+  commit(waits: boolean = true): Promise<boolean> {
     if (this.#frames.pending >= FLUSH_AT) this.flush()
     else this.#schedule()
-    return this.congested ? this.#wait() : SENT
+    return waits && this.congested ? this.#wait() : SENT
   }
 
   /** Writes what is pending. */

@@ -19,6 +19,20 @@ export function rejectQuietly(promise: Promise<unknown>, reject: (error: unknown
   reject(error)
 }
 
+/** Calls a hook of the application with a payload; what it throws, at once or later, goes to `failed`. */
+export function callHook(
+  hook: ((payload: Uint8Array) => unknown) | undefined,
+  payload: Uint8Array,
+  failed: (error: unknown) => void,
+): void {
+  try {
+    const said = hook?.(payload)
+    if (said instanceof Promise) said.catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
 /** A rejected promise that its holder may drop. */
 export function quietRejection(error: unknown): Promise<never> {
   return quiet(Promise.reject(error))

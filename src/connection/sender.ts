@@ -37,8 +37,13 @@ export interface SendRoom {
   readonly bufferedAmount: number
   /** Whether a further message would have to wait. */
   readonly congested: boolean
-  /** Sees to it that what was sent leaves. @returns resolves when there is room for more */
-  commit(): Promise<boolean>
+  /**
+   * Sees to it that what was sent leaves.
+   *
+   * @param waits whether to wait for room
+   * @returns resolves when there is room for more, or at once
+   */
+  commit(waits?: boolean): Promise<boolean>
 }
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
@@ -121,7 +126,7 @@ export class Sender {
     if (this.#outbox.congested && !this.#mayQueue()) return false
     this.#keepalive.active = true
     this.#gate.queueShared(message)
-    void this.#outbox.commit()
+    void this.#outbox.commit(false)
     return true
   }
 
@@ -141,7 +146,7 @@ export class Sender {
     this.#keepalive.active = true
     if (typeof payload === 'string') this.#sink.sendText(payload, true, options?.compress)
     else this.#sink.sendBytes(payload, true, options?.compress)
-    return this.#outbox.commit()
+    return this.#outbox.commit(this.#options.sendPolicy === 'wait')
   }
 
   /** Sends when it is this message's turn: behind one in parts, or once the bytes of a Blob are there. */
@@ -222,7 +227,9 @@ export class Sender {
       return await this.#outbox.commit()
     } catch (error) {
       // A message that has begun can be neither finished nor taken back.
-      if (sent !== 'nothing') this.#gate.fail(CloseCode.INTERNAL_ERROR, 'A message was cut short')
+      if (sent !== 'nothing' && this.#gate.connected) {
+        this.#gate.fail(CloseCode.INTERNAL_ERROR, 'A message was cut short')
+      }
       // Not awaited: a source that never gives its next part never returns either.
       void leave(source)
       throw error

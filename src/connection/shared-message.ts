@@ -52,8 +52,8 @@ export class SharedMessage {
   frame(encoder: MessageEncoder): Uint8Array | undefined {
     const key = encoder.outboundKey
     if (key !== this.#key) {
-      this.#key = key
       this.#frame = key === undefined ? undefined : this.#frameFor(key, encoder)
+      this.#key = key
     }
     return this.#frame
   }

@@ -1,4 +1,5 @@
 /** `Bun.serve`: `export default { fetch: app.fetch, websocket: sock.websocket }`. */
+import { WebSocketError } from '../codec/errors.ts'
 import type { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
@@ -120,7 +121,9 @@ class BunSocket implements HostedSocket {
   send(data: string | Uint8Array, compress: boolean | undefined): void {
     const sent = compress === undefined ? this.#ws.send(data) : this.#ws.send(data, compress)
     // 0 for a message of some length: it was dropped, because a `websocket` with another backpressureLimit says so.
-    if (sent === 0 && data.length > 0 && this.readyState === 1) this.#ws.close(1013, 'Peer reads too slowly')
+    if (sent === 0 && data.length > 0 && this.readyState === 1) {
+      throw new WebSocketError('The host dropped the message: its peer reads too slowly for backpressureLimit')
+    }
   }
 
   ping(payload: Uint8Array): void {

@@ -18,8 +18,11 @@ export interface StandardWebSocket {
   addEventListener(type: 'open' | 'error', listener: () => void): void
 }
 
-/** Milliseconds between looks at `bufferedAmount`: the standard has no event for it. */
+/** Most milliseconds between looks at `bufferedAmount`, for which the standard has no event; the first come sooner. */
 const DRAIN_POLL = 5
+
+/** In the event of a Close without a code; it may not be sent. */
+const NO_STATUS = 1005
 
 const OPEN = 1
 const CLOSED = 3
@@ -78,7 +81,9 @@ export class EventSocket implements HostedSocket {
     })
     socket.addEventListener('close', ({ code, reason, wasClean }) => {
       // Some hosts leave the answer to the peer's Close to us.
-      if (socket.readyState !== CLOSED) this.#attempt(() => socket.close(code, reason))
+      if (socket.readyState !== CLOSED) {
+        this.#attempt(() => (code === NO_STATUS ? socket.close() : socket.close(code, reason)))
+      }
       this.#tellEnd(code, reason, wasClean)
     })
     socket.addEventListener('error', () => {
@@ -115,8 +120,8 @@ export class EventSocket implements HostedSocket {
     this.#attempt(() => this.#socket.close())
   }
 
-  onceDrained(callback: () => void): void {
-    hostClock.setTimeout(callback, DRAIN_POLL)
+  onceDrained(callback: () => void, looks: number): void {
+    hostClock.setTimeout(callback, Math.min(looks, DRAIN_POLL))
   }
 
   /** What the host refuses, the connection has ended for. */

@@ -265,7 +265,7 @@ describe('receiving', () => {
   })
 
   test('S14 a full inbox pauses the transport, and half of it taken resumes', async () => {
-    const { clock, ws, transport, peer } = bench({ inboxMessages: 4, ...NEVER })
+    const { clock, ws, transport, peer } = bench({ inboxMessages: 4, inboxBytes: 2000, ...NEVER })
     const calls: string[] = []
     const { pause, resume } = transport
     transport.pause = () => {
@@ -276,22 +276,23 @@ describe('receiving', () => {
       calls.push('resume')
       resume.call(transport)
     }
-    for (let count = 0; count < 20; count++) peer.text(`${count}`)
+    const sent = Array.from({ length: 100 }, (_, index) => `${index}`.padStart(94, '.'))
+    for (const message of sent) peer.text(message)
     await clock.settle()
     expect(calls).toEqual(['pause'])
     const seen: unknown[] = []
-    // Six are here: four, the one that is too many, and the chunk of grace.
-    for (let count = 0; count < 4; count++) {
+    // 25 are here: four, the one that is too many, and as many as 2,000 bytes of grace hold, of 100 each.
+    for (let count = 0; count < 23; count++) {
       expect(calls).toEqual(['pause'])
       seen.push(await ws.receive())
     }
     await clock.settle()
     expect(calls).toEqual(['pause', 'resume', 'pause'])
-    for (let count = 4; count < 20; count++) {
+    for (let count = 23; count < 100; count++) {
       seen.push(await ws.receive())
       await clock.settle()
     }
-    expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`))
+    expect(seen).toEqual(sent)
     expect(calls.at(-1)).toBe('resume')
   })
 
@@ -307,7 +308,7 @@ describe('receiving', () => {
     expect(ws.code).toBe(4001)
   })
 
-  test('R17 behind a full inbox a Ping is answered within a ping interval, for a bounded number of chunks', async () => {
+  test('R17 behind a full inbox a Ping is answered within a ping interval, for a bounded number of bytes', async () => {
     const { clock, ws, transport, peer } = bench({ inboxBytes: 1000, pingInterval: 1000, pongTimeout: 1000 })
     let resumed = 0
     const { resume } = transport
@@ -316,11 +317,11 @@ describe('receiving', () => {
       resume.call(transport)
     }
     const message = 'x'.repeat(900)
-    for (let count = 0; count < 30; count++) peer.text(message)
+    for (let count = 0; count < 60; count++) peer.text(message)
     peer.send({ type: 'Ping', payload: Uint8Array.of(1) })
     await clock.settle()
     expect(peer.of('Pong')).toEqual([])
-    // Three chunks fill the inbox; one more is read each interval, up to sixteen.
+    // Two fill the inbox, and each interval, up to sixteen, two more are read.
     await clock.run(40_000)
     expect(resumed).toBe(16)
     expect(peer.of('Pong')).toEqual([])
@@ -330,8 +331,19 @@ describe('receiving', () => {
       received++
       await clock.settle()
     }
-    expect(received).toBe(30)
+    expect(received).toBe(60)
     expect(peer.of('Pong').map(({ payload }) => [...payload])).toEqual([[1]])
+  })
+
+  test('R17 a Ping and a Close behind small messages that nobody receives are answered at once', async () => {
+    const { clock, ws, peer } = bench(NEVER)
+    for (let count = 0; count < 200; count++) peer.text(`${count}`)
+    peer.send({ type: 'Ping', payload: Uint8Array.of(1) })
+    peer.close(1000)
+    await clock.settle()
+    expect(peer.of('Pong').map(({ payload }) => [...payload])).toEqual([[1]])
+    expect(ws.code).toBe(1000)
+    for (let count = 0; count < 200; count++) expect(await ws.receive()).toBe(`${count}`)
   })
 
   test('R17 a Close one chunk behind a full inbox is seen within a ping interval', async () => {

@@ -122,9 +122,21 @@ describe.each(['node', 'bun', 'deno'] as const)('pressure on %s', (runtime) => {
     async () => {
       const { state } = await flood('drop/at-once', false)
       expect(state.dropped).toBeGreaterThan(50)
-      // The one that filled the buffer waits.
-      expect(state.sent + state.dropped).toBe(99)
+      expect(state.sent + state.dropped).toBe(100)
       expect(state.buffered).toBeLessThan(3 * MIB)
+    },
+    LIMIT,
+  )
+
+  test(
+    "R16 S22 sendPolicy 'drop' and 'close' hold for sends that are awaited as well",
+    async () => {
+      const dropped = (await flood('drop/awaited', false)).state
+      expect(dropped.dropped).toBeGreaterThan(50)
+      expect(dropped.sent + dropped.dropped).toBe(100)
+      await fetch(`${server.url}/reset`, { method: 'POST' })
+      expect((await flood('close/awaited', false)).state.refused).toBeGreaterThan(50)
+      expect((await until(({ codes }) => codes.length > 0 && codes.at(-1) !== 1006)).codes.at(-1)).toBe(1013)
     },
     LIMIT,
   )
@@ -156,6 +168,25 @@ describe.each(['node', 'bun', 'deno'] as const)('pressure on %s', (runtime) => {
       expect(peak - base).toBeLessThan(GROWTH)
       client.close()
       await new Promise((resolve) => client.once('close', resolve))
+    },
+    LIMIT,
+  )
+
+  test(
+    'R17 a Ping and a Close behind small messages, each in a packet, that nobody receives are answered at once',
+    async () => {
+      const client = new WebSocket(`${server.wsUrl}/deaf`)
+      await new Promise((resolve, reject) => client.once('open', resolve).once('error', reject))
+      for (let count = 0; count < 100; count++) {
+        client.send(`${count}`)
+        await Bun.sleep(0)
+      }
+      const pong = new Promise((resolve) => client.once('pong', resolve))
+      client.ping('here')
+      expect(String(await pong)).toBe('here')
+      client.close(4000)
+      expect(await new Promise((resolve) => client.once('close', resolve))).toBe(4000)
+      expect((await until(({ codes }) => codes.length > 0)).codes).toEqual([4000])
     },
     LIMIT,
   )
