@@ -283,3 +283,46 @@ test('C10 a host that tells the end while close runs', async () => {
   expect(await ws.close(4000, 'x')).toEqual({ code: 4000, reason: 'x', wasClean: true, initiator: 'local' })
   await expect(ws.send('late')).rejects.toMatchObject({ code: 4000 })
 })
+
+test('S5 a send after the host has begun to close, and before it says why, tells that the peer did', async () => {
+  const { ws, socket } = hosted()
+  socket.readyState = 2
+  await expect(ws.send('late')).rejects.toMatchObject({ code: 1005, initiator: 'remote', wasClean: false })
+})
+
+test('S4 a refused message is no fault of the ones behind it', async () => {
+  const { ws, socket } = hosted()
+  socket.refuses = true
+  await expect(ws.send('refused')).rejects.toThrow(WebSocketError)
+  socket.refuses = false
+  async function* parts(): AsyncGenerator<string> {
+    yield 'a'
+    // While a message is sent in parts, a published one waits behind it.
+    expect(ws.sendShared(new SharedMessage('shared'))).toBe(true)
+    yield 'b'
+  }
+  expect(await ws.sendStream(parts())).toBe(true)
+  await Bun.sleep(0)
+  expect(socket.sent).toEqual(['ab', 'shared'])
+  expect(ws.connected).toBe(true)
+})
+
+test('C5 what breaks after our own Close does not change what was said', async () => {
+  const { ws, socket } = hosted({ maxMessageSize: 10 }, { closeCodes: true })
+  void ws.close(4000, 'mine')
+  socket.events.onMessage('longer than ten')
+  expect(await ws.closed).toEqual({ code: 4000, reason: 'mine', wasClean: false, initiator: 'local' })
+})
+
+test('S10 no hook is called once the connection has ended, and one that rejects ends it with 1011', async () => {
+  let calls = 0
+  const onPing = (): Promise<void> => {
+    calls++
+    return Promise.reject(new Error('later'))
+  }
+  const { ws, socket } = hosted({ onPing: onPing as never }, { ping: true, closeCodes: true })
+  socket.events.onPing(new Uint8Array(0))
+  expect(await ws.closed).toMatchObject({ code: 1011, reason: 'A ping hook threw: Error: later' })
+  socket.events.onPing(new Uint8Array(0))
+  expect(calls).toBe(1)
+})

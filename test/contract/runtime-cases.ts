@@ -119,6 +119,17 @@ export const RUNTIME_CASES: readonly Scenario[] = [
     },
   },
   {
+    name: 'S7 a Close without a code is answered, at once',
+    async run(url) {
+      const peer = await Peer.dial(`${url}/contract/identity`)
+      expect(await peer.send('x').next()).toBe('1')
+      const asked = performance.now()
+      peer.socket.close()
+      expect(await peer.closed).toMatch(/^10(00|05)$/)
+      expect(performance.now() - asked).toBeLessThan(3000)
+    },
+  },
+  {
     name: 'C3 everything that can be sent arrives as a message, and text is UTF-8 whatever was in the string',
     async run(url) {
       const peer = await Peer.dial(`${url}/contract/sends`)

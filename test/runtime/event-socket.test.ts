@@ -65,6 +65,30 @@ test('H17 a host that leaves the answer to a Close to us gets it, once', () => {
   expect(closed.fake.did).toEqual([])
 })
 
+test('H17 the answer to a Close without a code has none either', () => {
+  const { fake, socket } = pair()
+  const events = recorder()
+  socket.attach(events)
+  fake.readyState = 2
+  fake.tell('close', { code: 1005, reason: '', wasClean: true })
+  expect(fake.did).toEqual(['close undefined undefined'])
+  expect(events.seen).toEqual([[1005, '', true]])
+})
+
+test('S22 who waits for room looks at once, and then less and less often', async () => {
+  const { socket } = pair()
+  const waits: number[] = []
+  for (const looks of [0, 50]) {
+    const begun = performance.now()
+    await new Promise<void>((resolve) => socket.onceDrained(resolve, looks))
+    waits.push(performance.now() - begun)
+  }
+  const [first = 0, late = 0] = waits
+  expect(late).toBeGreaterThan(4)
+  expect(late).toBeLessThan(100)
+  expect(first).toBeLessThan(late)
+})
+
 test('H17 an error without a close is the end, after a close that may be on its way', async () => {
   const { fake, socket } = pair()
   const events = recorder()
