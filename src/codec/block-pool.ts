@@ -35,7 +35,7 @@ export function takeBlock(size: number): StringBuffer {
   return block
 }
 
-/** Takes a block back, by any view of it, that nobody will look at again. Leaves memory from elsewhere alone. */
+/** Returns a block to the pool, by any view of it; ignores memory from elsewhere. */
 export function giveBlock(view: Uint8Array): void {
   const block = blocks.get(view.buffer)
   if (block === undefined) return

@@ -6,7 +6,7 @@
  * the connection.
  *
  * A payload that a hook returns is read or copied before the next hook of any extension is called: an extension may
- * reuse its memory, but not for an outbound payload of 16 KiB or more, which is sent from where it lies.
+ * reuse its memory, except for an outbound payload of 64 KiB or more, which is sent without a copy.
  */
 import type { Violation } from './errors.ts'
 import type { Role } from './event.ts'

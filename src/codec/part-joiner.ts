@@ -61,7 +61,7 @@ export class PartJoiner {
   /**
    * Takes the bytes out, as text.
    *
-   * They are decoded at once, since joining the strings of parts is slow on Node (the same benchmark).
+   * Decoded in one call: joining the strings of the parts is slow on Node.
    *
    * @param ascii whether every byte is known to be ASCII; otherwise they must be valid UTF-8
    * @param end how many of the bytes to take; the rest is let go

@@ -34,7 +34,7 @@ export interface ProtocolOptions {
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
-/** The checks of `Protocol`, for who makes one later. */
+/** The argument checks of `Protocol`, for callers that construct it later. */
 export function checkProtocolOptions(options: ProtocolOptions): void {
   const { role, maxMessageSize = 0, maxFragments = 1 } = options
   assertRole(role)
@@ -42,7 +42,7 @@ export function checkProtocolOptions(options: ProtocolOptions): void {
   assertLimit('maxFragments', maxFragments)
 }
 
-/** Of most connections: none of their own. */
+/** Shared by connections without extensions. */
 const NO_EXTENSIONS: readonly Extension[] = []
 
 /** One connection after its opening handshake (RFC 6455 §5 to §7), on either side. */

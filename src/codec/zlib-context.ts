@@ -7,7 +7,7 @@
  * work at once and keeps the context. It is not documented, and the same on Node 20 to 26, Bun and Deno; the
  * constructor says so when a runtime lacks it. docs/performance.md compares the ways.
  *
- * Output goes to memory that all contexts share. A result shorter than 16 KiB is a view of it, valid until the next
+ * Output goes to memory that all contexts share. A result shorter than 64 KiB is a view of it, valid until the next
  * call on any context; a longer one has memory of its own.
  */
 import { Buffer } from 'node:buffer'
@@ -145,7 +145,7 @@ export class InflateContext extends ZlibContext {
   /**
    * Decompresses the next piece of a message.
    *
-   * @param limit bytes that it may become; no more than that and a block of 16 KiB is ever held
+   * @param limit most bytes of output; at most one block of 64 KiB beyond it is held
    */
   inflate(input: Uint8Array, limit: number): Uint8Array | Violation {
     let blocks: Uint8Array[] | undefined

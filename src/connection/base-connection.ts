@@ -77,7 +77,7 @@ export abstract class BaseConnection implements Connection {
   abstract terminate(): void
 
   /**
-   * The caller is about to wait for a message: what is held back for it must move now.
+   * A caller is about to wait: input that was held is parsed now, and output that was held is written.
    *
    * @param polling it asks for one, and does not wait
    */
@@ -246,7 +246,7 @@ export abstract class BaseConnection implements Connection {
     return this.#error
   }
 
-  /** The connection has ended, so. Only the first call counts. */
+  /** Records how the connection ended; only the first call counts. */
   protected settle(info: CloseInfo): void {
     if (this.#info !== undefined) return
     this.#info = info

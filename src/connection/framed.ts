@@ -38,7 +38,7 @@ export interface FramedConnectionInit extends ConnectionInfo {
   readonly options: ResolvedConnectionOptions
 }
 
-/** Parsing stops at this multiple of `inboxBytes`; up to there, what was read is parsed, so that control frames are seen. */
+/** Parsing goes on up to this multiple of `inboxBytes`, so that control frames are seen. */
 const PARSE_AHEAD = 16
 
 /**
@@ -51,8 +51,8 @@ const MAX_GRACE = 1 << 16
 const MAX_READ_AHEAD = 16
 
 /**
- * Bytes out of an extension after which others have their turn. A few compressed kilobytes can stand for all of them,
- * and what one read of a socket brings would keep the event loop for seconds.
+ * Inflated bytes after which we yield: a few compressed kilobytes can stand for all of them, and what one read of a
+ * socket brings would keep the event loop for seconds.
  */
 const MAX_TURN_BYTES = 1 << 20
 
@@ -83,23 +83,23 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   #paused = false
   /** Bytes that are read before it pauses. */
   #grace = 0
-  /** Whether a caller asks for a message without waiting. */
+  /** Whether a `receive({ timeout: 0 })` is running. */
   #polling = false
   #readAhead = 0
-  /** Payload of the Ping to answer when the peer has read what is on its way to it. */
+  /** Payload of the Ping to answer once the outbox has drained. */
   #owedPong: Uint8Array | undefined
   /** Our Close, once it was sent. */
   #closing: { readonly code: number; readonly reason: string } | undefined
   #transportEnded = false
   /** Whether it is gone, both ways. */
   #gone = false
-  /** Bytes out of an extension since others had their turn, and the timer with which they have it. */
+  /** Inflated bytes since we last yielded, and the timer that ends the yield. */
   #turnBytes = 0
   #rest: TimerHandle
-  /** Until when the transport may take to end. */
+  /** Drops the transport if it has not ended by then. */
   #deadline: TimerHandle
 
-  /** What the parts of a connection ask of it, and what its transport tells: one object, and no closure for each. */
+  /** Callbacks for the parts of a connection and its transport: one object instead of many closures. */
   static readonly #Inside = class implements KeepaliveTarget, SendGate, TransportListener {
     readonly #connection: FramedConnection
 
@@ -280,7 +280,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     const { inboxBytes, inboxMessages } = this.#options
     const { bytes, length } = this.inbox
     const full = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
-    // Once we close, what finds no room is let go: the peer's Close stands behind it.
+    // While we close, what finds no room is discarded: the peer's Close is behind it.
     this.#overfull = this.info === undefined && (this.#closing === undefined ? full : !this.#hasRoom)
     if (!this.#overfull) this.#grace = this.#fullGrace
     if (this.#paused && !this.#overfull) this.#resume()
@@ -377,7 +377,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       waiter.resolve(this.#openParts(part).stream)
       return
     }
-    // After our own Close it is the peer's that we wait for; messages that find no room are let go.
+    // After our Close we wait only for the peer's; messages that find no room are discarded.
     const unwanted = this.#closing !== undefined && this.inbox.bytes > this.#options.inboxBytes
     if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(part.data)
   }
@@ -406,7 +406,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   #pushPart(parts: PartStream, part: Message): void {
     if (part.messageFinished) this.#parts = undefined
-    // After our own Close it is the peer's that we wait for, and it stands behind what this reader leaves unread.
+    // After our Close the peer's must not wait behind a stream that nobody reads.
     if (this.#closing !== undefined && !parts.wantsMore) parts.fail(this.#sendError())
     parts.push(part.type === 'BytesMessage' ? new Uint8Array(part.data) : part.data, part.messageFinished)
   }

@@ -1,16 +1,11 @@
 /** What leaves through a hosted socket: whole messages, and the callers that wait for room. */
 import type { HostedSocket } from './hosted-socket.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
+import { type PromiseWithResolver, promiseWithResolver } from './promise-with-resolver.ts'
 import { quietRejection, rejectQuietly } from './rejection.ts'
 import type { MessageSink, SendRoom } from './sender.ts'
 
 const SENT: Promise<boolean> = Promise.resolve(true)
-
-interface Waiting {
-  readonly promise: Promise<boolean>
-  readonly resolve: (sent: boolean) => void
-  readonly reject: (error: unknown) => void
-}
 
 export class HostedOutbox implements MessageSink, SendRoom {
   readonly #socket: HostedSocket
@@ -18,7 +13,8 @@ export class HostedOutbox implements MessageSink, SendRoom {
   /** Parts of a message whose last part has not come. */
   #parts: (string | Uint8Array)[] = []
   #partsSize = 0
-  #waiting: Waiting[] = []
+  /** The wait for room, one for all who wait. */
+  #room: PromiseWithResolver<boolean> | undefined
   /** How often those who wait have looked for room. */
   #looks = 0
   /** Why the host did not take the last message, if so. */
@@ -58,29 +54,31 @@ export class HostedOutbox implements MessageSink, SendRoom {
   commit(waits: boolean = true): Promise<boolean> {
     if (this.refusal !== undefined) return quietRejection(this.refusal)
     if (!waits || !this.congested) return SENT
-    let resolve!: (sent: boolean) => void
-    let reject!: (error: unknown) => void
-    const promise = new Promise<boolean>((settle, fail) => {
-      resolve = settle
-      reject = fail
-    })
-    if (this.#waiting.push({ promise, resolve, reject }) === 1) {
+    if (this.#room === undefined) {
+      this.#room = promiseWithResolver()
       this.#looks = 0
       this.#look()
     }
-    return promise
+    return this.#room.promise
   }
 
   /** The connection has ended: nobody gets room any more. */
   end(error: () => Error): void {
     this.#forgetParts()
-    for (const { promise, reject } of this.#waiting.splice(0)) rejectQuietly(promise, reject, error())
+    const room = this.#room
+    this.#room = undefined
+    if (room !== undefined) rejectQuietly(room.promise, room.reject, error())
   }
 
   readonly #onDrained = (): void => {
-    if (this.#waiting.length === 0) return
-    if (this.congested) this.#look()
-    else for (const { resolve } of this.#waiting.splice(0)) resolve(true)
+    const room = this.#room
+    if (room === undefined) return
+    if (this.congested) {
+      this.#look()
+      return
+    }
+    this.#room = undefined
+    room.resolve(true)
   }
 
   #look(): void {

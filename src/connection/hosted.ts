@@ -41,12 +41,12 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   readonly #sender: Sender
   /** Our Close, once it was sent: as it went out. */
   #closing: { readonly code: number; readonly reason: string } | undefined
-  /** Until when the host may take to tell the end. */
+  /** Drops the connection if the host has not told its end by then. */
   #deadline: TimerHandle
   /** Whether the host has told it. */
   #gone = false
 
-  /** What the parts of a connection ask of it, and what its socket tells: one object, and no closure for each. */
+  /** Callbacks for the parts of a connection and its socket: one object instead of many closures. */
   static readonly #Inside = class implements KeepaliveTarget, SendGate, HostedSocketEvents {
     readonly readingPaused = false
     readonly #connection: HostedConnection
@@ -197,7 +197,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
       return
     }
     const isFull = this.inbox.bytes > this.#options.inboxBytes * INBOX_FACTOR
-    // After our own Close it is the peer's that we wait for; messages that find no room are let go.
+    // After our Close we wait only for the peer's; messages that find no room are discarded.
     if (!isFull) this.inbox.push(data)
     else if (this.#closing === undefined)
       this.#fail(CloseCode.TRY_AGAIN_LATER, 'Messages come faster than they are read')
@@ -276,7 +276,7 @@ export function applicationCode(code: number): number {
   return code === CloseCode.NORMAL_CLOSURE || code >= 3000 ? code : code + 3000
 }
 
-/** Whether a message is over a limit in bytes. The length of a text is known from its characters, but for a band. */
+/** Whether a message is over a limit in bytes. Text is encoded only where its length in characters does not decide. */
 function isLongerThan(data: string | Uint8Array, limit: number): boolean {
   if (data.length > limit) return true
   return typeof data === 'string' && data.length * 3 > limit && encoder.encode(data).length > limit

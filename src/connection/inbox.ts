@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts'
 import type { Received, ReceiveOptions } from './connection.ts'
 import { rejectQuietly } from './rejection.ts'
 
-/** Bytes that a message which waits counts for beyond its payload, so that a flood of empty ones is bounded as well. */
+/** Bytes that each queued message counts for beyond its payload, so that empty messages are bounded too. */
 export const MESSAGE_OVERHEAD = 64
 
 /** How a waiting caller gets its message. */
@@ -28,7 +28,7 @@ export class Waiter {
   readonly delivery: Delivery
   readonly promise: Promise<unknown>
   readonly resolve: Settle
-  /** What to undo when it is served, if it said how long it waits. */
+  /** Clears its timeout and its abort listener, if it has any. */
   unbind: (() => void) | undefined = undefined
   /** The caller that is served after it. */
   next: Waiter | undefined = undefined
@@ -39,7 +39,7 @@ export class Waiter {
     this.resolve = captured
   }
 
-  /** By way of a promise that is rejected: hardly anybody who waits needs a function for it as well. */
+  /** Through a rejected promise, so that a waiter need not keep a second function. */
   reject(error: unknown): void {
     this.resolve(Promise.reject(error))
   }
@@ -52,7 +52,7 @@ function capture(resolve: Settle): void {
   captured = resolve
 }
 
-/** Of an inbox in which nothing has had to wait. */
+/** Shared by inboxes that have never queued a message. */
 const NO_MESSAGES: Received[] = []
 
 export class Inbox {

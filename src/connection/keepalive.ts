@@ -7,6 +7,7 @@
 import { CloseCode } from '../codec/close-code.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
+import { type PromiseWithResolver, promiseWithResolver } from './promise-with-resolver.ts'
 import { rejectQuietly } from './rejection.ts'
 
 /** What keepalive asks of its connection. */
@@ -24,9 +25,8 @@ export interface KeepaliveTarget {
 interface OutstandingPing {
   readonly payload: Uint8Array
   readonly sentAt: number
-  readonly promise: Promise<number> | undefined
-  readonly resolve: ((latency: number) => void) | undefined
-  readonly reject: ((error: unknown) => void) | undefined
+  /** Of one that the application has sent. */
+  readonly answer: PromiseWithResolver<number> | undefined
 }
 
 /** Milliseconds that a turn of the event loop gets to read what has arrived while it was busy. */
@@ -53,7 +53,7 @@ export class Keepalive {
   /** Pings without a Pong, in order; mostly there is none. */
   #outstanding: readonly OutstandingPing[] = NO_PINGS
   #pings = 0
-  /** When the last ping was sent, and the first one that no byte has followed. */
+  /** When the last ping was sent, and the oldest one since the last byte arrived. */
   #pingedAt = 0
   #unansweredSince: number | undefined
   /** Looks in a row that found no message. */
@@ -72,15 +72,10 @@ export class Keepalive {
   /** Sends a ping of the application. Resolves to its round trip in milliseconds. */
   ping(payload: Uint8Array | undefined): Promise<number> {
     const bytes = payload === undefined ? this.#nextPayload() : new Uint8Array(payload)
-    let resolve!: (latency: number) => void
-    let reject!: (error: unknown) => void
-    const promise = new Promise<number>((settle, fail) => {
-      resolve = settle
-      reject = fail
-    })
+    const answer = promiseWithResolver<number>()
     this.#target.sendPing(bytes)
-    this.#outstanding = [...this.#outstanding, { payload: bytes, sentAt: this.#clock.now(), promise, resolve, reject }]
-    return promise
+    this.#outstanding = [...this.#outstanding, { payload: bytes, sentAt: this.#clock.now(), answer }]
+    return answer.promise
   }
 
   /** A Pong answers the ping with its payload, and every one sent before that (§5.5.3). */
@@ -93,7 +88,7 @@ export class Keepalive {
     this.#outstanding = rest.length === 0 ? NO_PINGS : rest
     for (const ping of answered) {
       this.latency = now - ping.sentAt
-      ping.resolve?.(this.latency)
+      ping.answer?.resolve(this.latency)
     }
   }
 
@@ -112,8 +107,8 @@ export class Keepalive {
     this.stop()
     const unanswered = this.#outstanding
     this.#outstanding = NO_PINGS
-    for (const { promise, reject } of unanswered) {
-      if (promise !== undefined && reject !== undefined) rejectQuietly(promise, reject, error())
+    for (const { answer } of unanswered) {
+      if (answer !== undefined) rejectQuietly(answer.promise, answer.reject, error())
     }
   }
 
@@ -126,9 +121,9 @@ export class Keepalive {
     // What was read may have been the end, or a hook may have made one.
     if (this.#beat === undefined) return
     const payload = this.#nextPayload()
-    // Pings of ours that were never answered say no more than the next one will.
-    const own = { payload, sentAt: now, promise: undefined, resolve: undefined, reject: undefined }
-    this.#outstanding = [...this.#outstanding.filter((ping) => ping.promise !== undefined), own]
+    // Older keepalive pings are dropped: the next Pong is enough.
+    const asked = this.#outstanding.filter(({ answer }) => answer !== undefined)
+    this.#outstanding = [...asked, { payload, sentAt: now, answer: undefined }]
     this.#target.sendPing(payload)
     const { pingInterval, pongTimeout } = this.#options
     // A pongTimeout longer than pingInterval lets further pings pass before its verdict.

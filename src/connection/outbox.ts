@@ -6,6 +6,7 @@
  */
 import { type FrameEncoder, giveBack } from '../codec/frame-encoder.ts'
 import type { Clock } from './clock.ts'
+import { type PromiseWithResolver, promiseWithResolver } from './promise-with-resolver.ts'
 import { rejectQuietly } from './rejection.ts'
 import type { ByteTransport } from './transport.ts'
 
@@ -15,13 +16,6 @@ const FLUSH_AT = 1 << 16
 /** What `send` returns when there is room: one promise for all, because one per message would cost more than the frame. */
 const SENT: Promise<boolean> = Promise.resolve(true)
 
-/** The wait for room, one for all who wait: a published message may find thousands before it. */
-interface Room {
-  readonly promise: Promise<boolean>
-  readonly resolve: (sent: boolean) => void
-  readonly reject: (error: unknown) => void
-}
-
 export class Outbox {
   readonly #frames: FrameEncoder
   readonly #transport: ByteTransport
@@ -30,7 +24,8 @@ export class Outbox {
   #scheduled = false
   /** Whether the transport asked to wait and has not drained since. */
   #full = false
-  #room: Room | undefined
+  /** The wait for room, one for all who wait: a published message may find thousands before it. */
+  #room: PromiseWithResolver<boolean> | undefined
 
   constructor(frames: FrameEncoder, transport: ByteTransport, clock: Clock, highWaterMark: number) {
     this.#frames = frames
@@ -100,14 +95,7 @@ export class Outbox {
   }
 
   #wait(): Promise<boolean> {
-    if (this.#room !== undefined) return this.#room.promise
-    let resolve!: (sent: boolean) => void
-    let reject!: (error: unknown) => void
-    const promise = new Promise<boolean>((settle, fail) => {
-      resolve = settle
-      reject = fail
-    })
-    this.#room = { promise, resolve, reject }
-    return promise
+    this.#room ??= promiseWithResolver()
+    return this.#room.promise
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Things that come and go, in the order in which they came, each of which leaves in one step.
+ * A linked list in insertion order, whose members remove themselves in one step.
  *
- * What a `Set` is for elsewhere. But a table that has been outgrown, or was only emptied, keeps what was in it alive until
- * a collector of old objects comes by, and connections with all that hangs on them grow old that way.
+ * Not a `Set`: its outgrown tables keep removed entries alive until a collection of old objects, so connections that
+ * have ended would grow old with all that they hold.
  */
 
-/** One of a ring, while it is. */
+/** A member of at most one ring. */
 export class RingMember {
   previous: RingMember = this
   next: RingMember = this

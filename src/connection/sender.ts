@@ -167,7 +167,7 @@ export class Sender {
     })
   }
 
-  /** Whether one more message may wait for its turn: what waits is unsent like what a slow peer leaves behind. */
+  /** Whether one more message may wait for its turn: waiting messages count as unsent. */
   #mayWait(): boolean {
     return this.#gate.connected && (this.#held <= this.#options.highWaterMark || this.#mayQueue())
   }
@@ -186,7 +186,7 @@ export class Sender {
     return false
   }
 
-  /** What a send gets that was not taken: it was dropped, or it ended the connection. */
+  /** The result of a refused send: dropped, or rejected because the connection ended. */
   #refused(): Promise<boolean> {
     return this.#gate.connected ? DROPPED : quietRejection(this.#gate.sendError())
   }
@@ -205,7 +205,7 @@ export class Sender {
     let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
     let half = ''
     try {
-      // Before the first part is waited for: what has ended will not end again.
+      // Checked first: a connection that has ended will not call `#abandon` again.
       if (!this.#gate.connected) throw this.#gate.sendError()
       for (let next = await this.#nextPart(source); !next.done; next = await this.#nextPart(source)) {
         let payload = ownPart(next.value)

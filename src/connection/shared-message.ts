@@ -37,7 +37,7 @@ export class SharedMessage {
     this.compress = compress
   }
 
-  /** For who encodes later, or sends it from where it lies: the publisher may fill its buffer anew. */
+  /** For connections that keep the data: the publisher may reuse its buffer. */
   get ownData(): string | Uint8Array {
     this.#own ??= typeof this.data === 'string' ? this.data : new Uint8Array(this.data)
     return this.#own

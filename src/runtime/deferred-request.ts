@@ -1,4 +1,4 @@
-/** The `Request` of an upgrade, from what a host has read of it, and where there are none yet its `Headers`. */
+/** A lazy `Request` for an upgrade, with lazy `Headers` where the host has made none. */
 import { isToken, trimWhitespace } from '../codec/header.ts'
 import { standInFor } from './stand-in.ts'
 

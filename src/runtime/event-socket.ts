@@ -124,7 +124,7 @@ export class EventSocket implements HostedSocket {
     hostClock.setTimeout(callback, Math.min(looks, DRAIN_POLL))
   }
 
-  /** What the host refuses, the connection has ended for. */
+  /** Where the host refuses and the socket is closed, the end is told. */
   #attempt(act: () => void): void {
     try {
       act()

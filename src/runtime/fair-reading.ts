@@ -16,7 +16,7 @@ export const FULL_READ = 65_536
 /** Reads of one socket over which rounds are measured: a long message comes in many at once, and a pause behind them. */
 const WINDOW = 8
 
-/** Milliseconds of a round of the event loop from which rests are worth their time: others wait 60 times as long. */
+/** Milliseconds of a round of the event loop from which resting pays: other sockets wait for 60 rounds. */
 const LONG_ROUND = 1
 
 /** Milliseconds from one rest to the next; a rest takes two or three. */

@@ -33,7 +33,7 @@ export interface Host {
   readonly mode: string
   readonly capabilities: Capabilities
   readonly clock: Clock
-  /** Whether it is the host that has given this request, where its upgrade would take any other for its own. */
+  /** Whether the host created this request; needed where its upgrade takes any request. */
   serves?(request: Request): boolean
   /** Options that have no effect here, by name. */
   readonly unsupported: readonly string[]

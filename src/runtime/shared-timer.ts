@@ -20,7 +20,7 @@ interface Line {
 /** Lengths that are shared at a time: they are those of options, and a length that was computed has hardly a second one. */
 const MAX_LENGTHS = 64
 
-/** One that was set. */
+/** A pending timer. */
 export class SharedTimer extends RingMember {
   readonly callback: () => void
   readonly due: number
@@ -90,7 +90,7 @@ export class SharedTimers {
   }
 }
 
-/** Milliseconds from which timers share one of the runtime: shorter ones are waited for, longer ones hardly ever. */
+/** Milliseconds from which timers share one of the runtime: short ones usually fire, long ones are usually cleared. */
 const SHARED_FROM = 1000
 
 /** The same clock, whose long timers share those of the runtime. */

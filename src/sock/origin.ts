@@ -58,11 +58,8 @@ function isSameOrigin(origin: string, c: Context): boolean {
 function parse(origin: string): URL | undefined {
   const url = URL.canParse(origin) ? new URL(origin) : undefined
   if (url === undefined || url.host === '' || url.username !== '' || url.password !== '') return undefined
-  return url.pathname === '/' || url.pathname === ''
-    ? url.search === '' && url.hash === ''
-      ? url
-      : undefined
-    : undefined
+  const isBare = (url.pathname === '/' || url.pathname === '') && url.search === '' && url.hash === ''
+  return isBare ? url : undefined
 }
 
 /** Case and default port must not matter; what is no origin stays as it is. */

@@ -73,7 +73,7 @@ export function upgradeRoute(
   if (typeof handler !== 'function') throw new TypeError('A route needs a handler, which is a function')
   const resolve = routeResolver(layers)
   return async (c, next) => {
-    // Whoever has left an upgrader has seen that the request asks for one.
+    // An upgrader is here only if the server has seen an upgrade request.
     const upgrader = rawUpgrader(c) ?? hostedUpgrader(c.req.raw)
     if (upgrader === undefined && c.req.header('upgrade') === undefined) return fallThrough(c, next)
     const headers = upgrader?.headers ?? c.req.raw.headers
