@@ -12,6 +12,10 @@ export interface Clock {
   /** Calls back once after `delay` milliseconds. Never keeps the process alive. */
   setTimeout(callback: () => void, delay: number): TimerHandle
   clearTimeout(timer: TimerHandle): void
-  /** Calls back once when the current turn and its microtasks are over, before further I/O where the runtime can. */
-  afterTurn(callback: () => void): void
+  /**
+   * Calls back once when the current turn and its microtasks are over, before further I/O where the runtime can.
+   *
+   * @param early whether it may come before the microtasks when no microtask asks for it; a clock need not make use of that
+   */
+  afterTurn(callback: () => void, early?: boolean): void
 }

@@ -88,10 +88,11 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
+    // Early: a handler sends from a microtask, and what does not may go in a write of its own.
     this.#clock.afterTurn(() => {
       this.#scheduled = false
       this.flush()
-    })
+    }, true)
   }
 
   #wait(): Promise<boolean> {

@@ -32,6 +32,26 @@ test('S18 afterTurn comes after every microtask of the turn, and before the next
 })
 
 const skip = RAW_MODE === 'bun' ? 'bun test fails on an uncaught error, caught or not' : false
+test('S18 what may come early comes after the microtasks of whoever asks from one, and before the next bytes', async () => {
+  const log: string[] = []
+  const server = createServer((socket) => {
+    socket.on('data', () => {
+      setImmediate(() => log.push('immediate'))
+      void microtasks(1).then(() => {
+        nodeClock.afterTurn(() => log.push('early'), true)
+        void microtasks(50).then(() => log.push('microtasks'))
+      })
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  client.write('x')
+  while (!log.includes('immediate')) await new Promise((resolve) => setTimeout(resolve, 1))
+  assert.deepEqual(log, ['microtasks', 'early', 'immediate'])
+  client.destroy()
+  server.close()
+})
+
 test('S18 afterTurn calls in order, and each in spite of an error of another', { skip }, async () => {
   const log: number[] = []
   const caught: unknown[] = []
