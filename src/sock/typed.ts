@@ -134,12 +134,21 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
     this.#failure = new ConnectionClosed({ code, reason, wasClean: false, initiator: 'local' }, this)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, void> {
+  /** No generator, whose `return` would wait for a `next` that is pending. Leaving the loop does not close. */
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    return {
+      next: () => quiet(this.#nextResult()),
+      return: () => Promise.resolve({ value: undefined, done: true }),
+    }
+  }
+
+  async #nextResult(): Promise<IteratorResult<unknown>> {
     try {
-      for (;;) yield await this.receive()
+      return { value: await this.receive(), done: false }
     } catch (error) {
       if (!(error instanceof ConnectionClosed) || error.connection !== this || !QUIET_CLOSE_CODES.includes(error.code))
         throw error
+      return { value: undefined, done: true }
     }
   }
 

@@ -214,6 +214,24 @@ describe('receive', () => {
     }
   })
 
+  test('R10 a next that nobody waits for is no unhandled rejection when the peer goes', async () => {
+    const { ws, client } = typed({ receive: z.number() })
+    void ws[Symbol.asyncIterator]().next()
+    client.terminate()
+    await ws.closed
+    // An unhandled rejection would fail this test.
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  })
+
+  test('S1 an iterator can be left while its next is pending, and the message goes to that next', async () => {
+    const { ws, client } = typed({ receive: z.number() })
+    const messages = ws[Symbol.asyncIterator]()
+    const next = messages.next()
+    expect(await messages.return?.()).toEqual({ value: undefined, done: true })
+    await client.send('1')
+    expect(await next).toEqual({ value: 1, done: false })
+  })
+
   test('S1 nothing is delivered after the message that closed, not to anybody in line', async () => {
     const { ws, client } = typed({ receive: z.number() })
     const waiting = [rejection(ws.receive()), rejection(ws.receive())]
