@@ -1,5 +1,6 @@
 /** Coming back after an end, whoever dials. */
 import { HandshakeError } from '../codec/errors.ts'
+import { objectFault } from '../connection/call-options.ts'
 import type { Connection } from '../connection/connection.ts'
 import { checkDuration } from './websocket-url.ts'
 
@@ -18,25 +19,55 @@ export interface ReconnectDelays {
 /** Refusals that may be over after a while (RFC 9110 §15.5.9, §15.6; RFC 6585 §4, RFC 8470 §5.2). */
 const TRANSIENT: readonly number[] = [0, 408, 425, 429, 500, 502, 503, 504]
 
-/** As `reconnect`, with a way to dial. */
-export async function* reconnectWith<Client extends { readonly signal?: AbortSignal }>(
-  connect: (url: string | URL, options: Client) => Promise<Connection>,
+/** A timer of more milliseconds fires at once. */
+const LONGEST_WAIT = 2_147_483_647
+
+/** How to dial. */
+interface Dialler<Client> {
+  /** What `connect` checks before it dials. @throws {TypeError | RangeError} naming the option */
+  check(url: string | URL, options: Client): unknown
+  connect(url: string | URL, options: Client): Promise<Connection>
+}
+
+/**
+ * As `reconnect`, with a way to dial.
+ *
+ * @throws {TypeError | RangeError} at the call, naming the option that is wrong
+ */
+export function reconnectWith<Client extends { readonly signal?: AbortSignal }>(
+  dialler: Dialler<Client>,
   url: string | URL,
   options: Client & ReconnectDelays,
 ): AsyncGenerator<Connection, void, void> {
+  const wrong = objectFault('reconnect', options)
+  if (wrong !== undefined) throw wrong
   const { minDelay = 500, maxDelay = 30_000, maxAttempts = Number.POSITIVE_INFINITY, onRetry, ...rest } = options
   checkDuration('minDelay', minDelay)
   checkDuration('maxDelay', maxDelay)
   if (typeof maxAttempts !== 'number') throw new TypeError(`maxAttempts: expected a number, got ${typeof maxAttempts}`)
   if (!(maxAttempts >= 1)) throw new RangeError(`maxAttempts: expected 1 or more, got ${maxAttempts}`)
+  if (onRetry !== undefined && typeof onRetry !== 'function') {
+    throw new TypeError(`onRetry: expected a function, got ${typeof onRetry}`)
+  }
   const client = rest as unknown as Client
-  const { signal } = client
+  dialler.check(url, client)
+  return connections(() => dialler.connect(url, client), client.signal, { minDelay, maxDelay, maxAttempts, onRetry })
+}
+
+/** When to come back, with every default filled in. */
+type Delays = Required<Omit<ReconnectDelays, 'onRetry'>> & { readonly onRetry: ReconnectDelays['onRetry'] }
+
+async function* connections(
+  connect: () => Promise<Connection>,
+  signal: AbortSignal | undefined,
+  { minDelay, maxDelay, maxAttempts, onRetry }: Delays,
+): AsyncGenerator<Connection, void, void> {
   let attempt = 0
   let failures = 0
   while (!signal?.aborted) {
     let error: unknown
     try {
-      const ws = await connect(url, client)
+      const ws = await connect()
       attempt = 0
       failures = 0
       const close = (): void => void ws.close()
@@ -53,8 +84,9 @@ export async function* reconnectWith<Client extends { readonly signal?: AbortSig
       if (!transient || ++failures >= maxAttempts) throw failure
       error = failure
     }
+    if (signal?.aborted) return
     attempt++
-    const delay = Math.random() * Math.min(maxDelay, minDelay * 2 ** (attempt - 1))
+    const delay = Math.random() * Math.min(maxDelay, minDelay * 2 ** (attempt - 1), LONGEST_WAIT)
     onRetry?.({ attempt, delay, error })
     await sleep(delay, signal)
   }

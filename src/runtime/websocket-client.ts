@@ -3,14 +3,20 @@
  * `WebSocket`, which sends no headers, no Ping and no close codes but 1000 and 3000–4999.
  */
 import { HandshakeError } from '../codec/errors.ts'
+import { optionsFault } from '../connection/call-options.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { HostedConnection } from '../connection/hosted.ts'
-import { type ConnectionOptions, resolveConnectionOptions } from '../connection/options.ts'
+import {
+  CONNECTION_OPTIONS,
+  type ConnectionOptions,
+  type ResolvedConnectionOptions,
+  resolveConnectionOptions,
+} from '../connection/options.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { hostClock } from './host-clock.ts'
 import { reportUnsupported } from './host-limits.ts'
 import { type ReconnectDelays, reconnectWith } from './reconnect-loop.ts'
-import { checkDuration, parseWebSocketUrl } from './websocket-url.ts'
+import { checkDuration, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
 
 /** What `connect` takes besides the URL, where the host dials. */
 export interface ClientOptions extends ConnectionOptions {
@@ -47,6 +53,9 @@ const HOST = {
   ],
 } as const
 
+/** What `ClientOptions` adds to the options of a connection. */
+const DIAL_OPTIONS = ['subprotocols', 'connectTimeout', 'signal'] as const satisfies (keyof ClientOptions)[]
+
 /** Options of the client for runtimes with sockets that mean nothing to a host's `WebSocket`. */
 const SOCKETS_ONLY = ['headers', 'tls', 'socketPath', 'maxRedirects'] as const
 
@@ -64,28 +73,54 @@ export function connect(url: string | URL, options: ClientOptions = {}): Promise
   return dial(url, options)
 }
 
-async function dial(target: string | URL, given: ClientOptions): Promise<Connection> {
-  for (const name of SOCKETS_ONLY) {
-    if (name in given) throw new TypeError(`${name}: the WebSocket of this host has no such thing`)
-  }
-  const { subprotocols = [], connectTimeout = 10_000, signal, ...connection } = given
+/** Options checked and filled in. */
+interface Dial {
+  readonly url: URL
+  readonly subprotocols: readonly string[]
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  readonly signal: AbortSignal | undefined
+  readonly connection: ResolvedConnectionOptions
+}
+
+/**
+ * Checks everything that can be known before dialling.
+ *
+ * @throws {TypeError | RangeError} naming the option
+ */
+function planDial(target: string | URL, given: ClientOptions): Dial {
+  const elsewhere = SOCKETS_ONLY.find((name) => Object.hasOwn(Object(given), name))
+  if (elsewhere !== undefined) throw new TypeError(`${elsewhere}: the WebSocket of this host has no such thing`)
+  const wrong = optionsFault('connect', given, [...DIAL_OPTIONS, ...Object.keys(CONNECTION_OPTIONS)])
+  if (wrong !== undefined) throw wrong
+  const { subprotocols, connectTimeout = 10_000, signal, ...connection } = given
   const url = parseWebSocketUrl(target)
   if (url.username !== '' || url.password !== '')
     throw new TypeError('url: a WebSocket of this host sends no credentials')
-  const limit = checkDuration('connectTimeout', connectTimeout)
-  const options = resolveConnectionOptions(connection)
-  reportUnsupported(HOST, options)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal: expected an AbortSignal')
+  return {
+    url,
+    subprotocols: subprotocolList(subprotocols),
+    connectTimeout: checkDuration('connectTimeout', connectTimeout),
+    signal,
+    connection: resolveConnectionOptions(connection),
+  }
+}
+
+async function dial(target: string | URL, given: ClientOptions): Promise<Connection> {
+  const { url, subprotocols, connectTimeout, signal, connection } = planDial(target, given)
+  reportUnsupported(HOST, connection)
   signal?.throwIfAborted()
 
   const Host = globalThis.WebSocket as unknown as new (url: string, protocols: readonly string[]) => HostWebSocket
-  const socket = new Host(url.href, typeof subprotocols === 'string' ? [subprotocols] : subprotocols)
+  const socket = new Host(url.href, subprotocols)
   // From the start, because messages may follow the handshake at once.
   const events = new EventSocket(socket)
-  await opened(socket, limit, signal)
+  await opened(socket, connectTimeout, signal)
   return new HostedConnection({
     socket: events,
     clock: hostClock,
-    options,
+    options: connection,
     subprotocol: socket.protocol,
     extensions: socket.extensions,
     url: url.href,
@@ -130,8 +165,9 @@ export interface ReconnectOptions extends ClientOptions, ReconnectDelays {}
  * Yields an open connection, and another one each time the loop's body has finished with the last. A body that catches
  * `ConnectionClosed` survives a connection that is lost. Nothing is sent again on a new one.
  *
+ * @throws {TypeError | RangeError} at the call, for a wrong URL or option
  * @throws {HandshakeError} after `maxAttempts`
  */
 export function reconnect(url: string | URL, options: ReconnectOptions = {}): AsyncGenerator<Connection, void, void> {
-  return reconnectWith(connect, url, options)
+  return reconnectWith({ check: planDial, connect }, url, options)
 }

@@ -1,4 +1,5 @@
-/** Where a client goes, on hosts with sockets and without. */
+/** Where a client goes and what it offers there, on hosts with sockets and without. */
+import { isToken } from '../codec/header.ts'
 
 const SCHEMES: Readonly<Record<string, string>> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' }
 
@@ -29,4 +30,18 @@ export function checkDuration(name: string, value: number): number {
     throw new RangeError(`${name}: expected more than 0 and at most 2147483647 milliseconds, or Infinity; got ${value}`)
   }
   return value
+}
+
+/** The subprotocols that a client offers, as a list. @throws {TypeError} for what may not be offered (RFC 6455 §4.1) */
+export function subprotocolList(subprotocols: unknown): readonly string[] {
+  const list: unknown = typeof subprotocols === 'string' ? [subprotocols] : (subprotocols ?? [])
+  if (!Array.isArray(list)) {
+    throw new TypeError(`subprotocols: expected a string or a list of them, got ${typeof list}`)
+  }
+  for (const name of list as unknown[]) {
+    if (typeof name === 'string' && isToken(name)) continue
+    throw new TypeError(`subprotocols: not a token (RFC 6455 §4.1): ${JSON.stringify(name)}`)
+  }
+  if (new Set(list).size < list.length) throw new TypeError('subprotocols: one is listed twice (RFC 6455 §4.1)')
+  return list as string[]
 }

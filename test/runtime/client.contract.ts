@@ -515,6 +515,14 @@ test(`S15 ${RAW_MODE} client: wrong options are TypeErrors and RangeErrors that 
     ],
     [good, null as unknown as object, TypeError, /^Options of connect must be an object, not null$/],
     [good, 5 as unknown as object, TypeError, /^Options of connect must be an object, not 5$/],
+    // The habit of `new WebSocket(url, protocols)`.
+    [
+      good,
+      ['chat'],
+      TypeError,
+      /^Options of connect must be an object such as \{ subprotocols: \[\] \}, not an array$/,
+    ],
+    [good, 'chat' as unknown as object, TypeError, /such as \{ subprotocols: \[\] \}, not chat$/],
     [`ws://%zz@127.0.0.1:${server.port}`, {}, TypeError, /^url: user and password/],
   ]
   for (const [url, options, kind, pattern] of wrong) {
@@ -527,8 +535,15 @@ test(`S15 ${RAW_MODE} client: wrong options are TypeErrors and RangeErrors that 
       return true
     })
   }
-  for (const options of [{ minDelay: 0 }, { maxDelay: -1 }, { maxAttempts: 0 }]) {
-    await assert.rejects(reconnect(good, options).next(), new RegExp(Object.keys(options)[0] as string))
+  // At the call, and not when the first connection is asked for; headers go with the handshake, which is made anew.
+  for (const [url, options, kind] of wrong.filter(([, given]) => !Object.hasOwn(Object(given), 'headers'))) {
+    assert.throws(
+      () => reconnect(url, options as ReconnectOptions),
+      (error: unknown) => error instanceof kind && !(error instanceof HandshakeError),
+    )
+  }
+  for (const options of [{ minDelay: 0 }, { maxDelay: -1 }, { maxAttempts: 0 }, { onRetry: 5 as never }]) {
+    assert.throws(() => reconnect(good, options), new RegExp(Object.keys(options)[0] as string))
   }
   assert.equal(server.dialled(), 0)
 })
@@ -603,4 +618,31 @@ test(`S15 ${RAW_MODE} reconnect: an abort ends the wait, and closes the connecti
     await assert.rejects(next, ConnectionClosed)
   }
   assert.equal(bodies, 1)
+  // A body that ends after the abort is no reason to announce another attempt.
+  const late = new AbortController()
+  const retries: unknown[] = []
+  const options = { signal: late.signal, closeTimeout: 50, onRetry: (retry: unknown) => void retries.push(retry) }
+  for await (const ws of reconnect(`${url}/open`, options)) {
+    late.abort()
+    await ws.closed
+  }
+  assert.deepEqual(retries, [])
+})
+
+test(`S15 ${RAW_MODE} reconnect: a wait that no timer can take is the longest that one can`, async () => {
+  await using server = await listen((asked) => respond(asked, 'HTTP/1.1 503 X'))
+  const delays: number[] = []
+  const quit = new AbortController()
+  const onRetry = ({ delay }: { readonly delay: number }): void => {
+    delays.push(delay)
+    if (delays.length === 2) quit.abort()
+  }
+  const far = { minDelay: Number.POSITIVE_INFINITY, maxDelay: Number.POSITIVE_INFINITY, onRetry, signal: quit.signal }
+  const waiting = reconnect(`ws://127.0.0.1:${server.port}`, far).next()
+  await until(() => delays.length === 1)
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  assert.equal(server.asked.length, 1)
+  assert.ok((delays[0] as number) <= 2 ** 31 - 1)
+  quit.abort()
+  assert.equal((await waiting).done, true)
 })

@@ -6,7 +6,7 @@ import { Hono } from 'hono'
 import { HandshakeError } from '../../src/codec/errors.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import { type Server, serve } from '../../src/runtime/server.ts'
-import { connect, reconnect, WEBSOCKET_CAPABILITIES } from '../../src/runtime/websocket-client.ts'
+import { type ClientOptions, connect, reconnect, WEBSOCKET_CAPABILITIES } from '../../src/runtime/websocket-client.ts'
 import { Sock } from '../../src/sock/sock.ts'
 import { ROOT } from '../subject/runtime.ts'
 
@@ -77,6 +77,24 @@ test('S16 what a standard WebSocket cannot do is refused before a byte leaves, b
   await expect(connect('ws://user:secret@localhost/')).rejects.toThrow(TypeError)
   await expect(connect('ftp://localhost/')).rejects.toThrow(TypeError)
   await expect(connect(`${url}/echo`, { connectTimeout: -1 })).rejects.toThrow(RangeError)
+})
+
+test('S16 a wrong option is a TypeError before a byte leaves, and so it is at the call of reconnect', async () => {
+  const wrong: [options: unknown, message: string][] = [
+    [{ subprotocols: 'a b' }, 'subprotocols: not a token (RFC 6455 §4.1): "a b"'],
+    [{ subprotocols: ['a', 'a'] }, 'subprotocols: one is listed twice (RFC 6455 §4.1)'],
+    [{ subprotocols: 3 }, 'subprotocols: expected a string or a list of them, got number'],
+    [{ foo: 1 }, 'Unknown option foo; known are subprotocols, connectTimeout, signal, maxMessageSize'],
+    [{ signal: {} }, 'signal: expected an AbortSignal'],
+    [null, 'must be an object, not null'],
+    [['chat'], 'must be an object such as { subprotocols: [] }, not an array'],
+  ]
+  for (const [options, message] of wrong) {
+    const refused = await connect(`${url}/echo`, options as ClientOptions).catch((error: unknown) => error)
+    expect([refused instanceof TypeError, String(refused)]).toEqual([true, expect.stringContaining(message)])
+    expect(() => reconnect(`${url}/echo`, options as ClientOptions)).toThrow(message)
+  }
+  expect(() => reconnect('ftp://localhost/')).toThrow(TypeError)
 })
 
 test('S16 reconnect yields one connection after the other', async () => {
