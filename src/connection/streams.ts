@@ -24,7 +24,7 @@ export function readableOf(connection: Connection): ReadableStream<Received> {
   )
 }
 
-/** A stream whose writes are `send`. Closing it closes with 1000, aborting it with 1011. */
+/** A stream whose writes are `send`. Closing it closes with 1000; aborting it, or a write that fails, with 1011. */
 export function writableOf(connection: Connection): WritableStream<Sendable> {
   return new WritableStream<Sendable>(
     {
@@ -32,7 +32,13 @@ export function writableOf(connection: Connection): WritableStream<Sendable> {
         void connection.closed.then((info) => controller.error(new ConnectionClosed(info, connection)))
       },
       async write(message) {
-        await connection.send(message)
+        try {
+          await connection.send(message)
+        } catch (error) {
+          // The stream is of no more use: nobody else would close.
+          void connection.close(CloseCode.INTERNAL_ERROR)
+          throw error
+        }
       },
       async close() {
         await connection.close()
@@ -88,7 +94,8 @@ export class PartStream {
   push(part: Received, last: boolean): void {
     if (this.#cancelled) return
     if (part.length > 0) this.#controller.enqueue(part)
-    if (last) this.#controller.close()
+    // `enqueue` asks for more at once, and what is parsed then may end the connection.
+    if (last && !this.#cancelled) this.#controller.close()
   }
 
   /** The connection ended inside the message, or closes and cannot wait for the reader: the rest passes unread. */

@@ -501,6 +501,23 @@ describe('receiving in parts', () => {
     await expect(Array.fromAsync(stream)).rejects.toMatchObject({ code: 1006 })
   })
 
+  test('R10 a stream that is cancelled while its last part is given harms nobody', async () => {
+    let reader: ReadableStreamDefaultReader | undefined
+    const { clock, ws, peer } = bench({ onPing: () => void reader?.cancel() })
+    const streaming = ws.receiveStream()
+    peer.send({ type: 'TextMessage', data: 'a', messageFinished: false })
+    await clock.settle()
+    reader = ((await streaming) as ReadableStream<string>).getReader()
+    expect(await reader.read()).toEqual({ value: 'a', done: false })
+    const last = watch(reader.read())
+    const end = peer.protocol.send({ type: 'TextMessage', data: 'b', messageFinished: true })
+    const ping = peer.protocol.send({ type: 'Ping', payload: new Uint8Array(0) })
+    peer.raw(...end, ...ping).text('next')
+    await clock.settle()
+    expect(last.value).toEqual({ value: 'b', done: false })
+    expect(await ws.receive()).toBe('next')
+  })
+
   test('S7 close is answered although a stream is left unread', async () => {
     const { clock, ws, peer } = bench({ inboxBytes: 1000 }, { transport: { split: 1000 } })
     const streaming = ws.receiveStream()
@@ -1525,6 +1542,15 @@ describe('web streams', () => {
     await clock.settle()
     expect(closed.value).toMatchObject({ code: 4000 })
     await expect(writer.write('x')).rejects.toMatchObject({ code: 4000 })
+  })
+
+  test('S22 a write that fails closes with 1011: the stream is of no more use', async () => {
+    const { clock, ws, peer } = bench()
+    const writing = watch((ws.writable as WritableStream<unknown>).getWriter().write({ no: 'message' }))
+    await clock.settle()
+    expect(writing).toMatchObject({ state: 'rejected', value: expect.any(TypeError) })
+    expect(ws).toMatchObject({ code: 1011, initiator: 'local' })
+    expect(peer.of('CloseConnection')).toMatchObject([{ code: 1011 }])
   })
 
   test('S22 a pipe echoes', async () => {
