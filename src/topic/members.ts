@@ -3,7 +3,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { SharedMessage, SharedSender } from '../connection/shared-message.ts'
 
 /** What a topic asks of a connection; every `Connection` has it, whatever its messages are. */
-export type TopicConnection = Pick<Connection, 'closed' | 'connected' | 'readyState'>
+export type TopicConnection = Pick<Connection<unknown, never>, 'closed' | 'connected' | 'readyState' | 'trySend'>
 
 /** One connection in all topics that it has joined. */
 export interface Member {
@@ -64,7 +64,7 @@ export class Members {
     for (let place = 0; place < list.length; place++) {
       const member = list[place] as Member
       if (member === except) continue
-      if (member.sender.sendShared(message)) sent++
+      if (isQueued(message, member)) sent++
       else if (member.connection.connected) dropped++
       else closed++
     }
@@ -75,5 +75,15 @@ export class Members {
   /** A connection that ends while it is sent to may make others leave: the list being gone through stays as it is. */
   #detach(): void {
     if (this.#sending > 0) this.#list = this.#list.slice()
+  }
+}
+
+/** A connection that is not ours may throw: the members behind it get the message all the same. */
+function isQueued(message: SharedMessage, { sender }: Member): boolean {
+  try {
+    return sender.sendShared(message)
+  } catch (error) {
+    console.error('A member of a topic failed to send:', error)
+    return false
   }
 }

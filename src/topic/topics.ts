@@ -1,7 +1,7 @@
 /** Topics: who has joined which, and what is published to all of them. */
 import type { CloseInfo } from '../codec/errors.ts'
 import { compressFault, optionsFault } from '../connection/call-options.ts'
-import { type Connection, ReadyState } from '../connection/connection.ts'
+import { ReadyState } from '../connection/connection.ts'
 import { asPayload, notSendable } from '../connection/sendable.ts'
 import { SharedMessage, type SharedSender } from '../connection/shared-message.ts'
 import type { Broker, Published, Subscriber } from './broker.ts'
@@ -22,7 +22,7 @@ export interface PublishOptions {
 /** Settings of `Topics`. */
 export interface TopicsOptions {
   /** Called when the broker fails; members of this process are served all the same. @default console.error */
-  onError?: (error: unknown, topic: string) => void
+  onError?: (error: unknown, topic: string) => unknown
 }
 
 /** One topic, by its name. Handles of the same name are the same topic; one costs nothing and may be kept. */
@@ -35,6 +35,7 @@ export interface Topic {
    * Joins a connection until it leaves or ends; joining twice is joining once. One that is closing does not join.
    *
    * @returns a function that makes it leave
+   * @throws {TypeError} for what is no connection
    */
   subscribe(connection: TopicConnection): () => void
   /** Makes a connection leave; does nothing for one that has not joined. */
@@ -44,7 +45,7 @@ export interface Topic {
    * does not read, the connection's `sendPolicy` and `maxBufferedAmount` decide. A schema of the route is not applied.
    *
    * @returns what became of it at the members of this process
-   * @throws {TypeError} for anything that is not `Publishable`, and for an unknown option, by name
+   * @throws {TypeError} for anything that is not `Publishable`, and for an option that is unknown or wrong, by name
    */
   publish(data: Publishable, options?: PublishOptions): PublishReport
 }
@@ -56,7 +57,7 @@ const TOPICS_OPTIONS: readonly string[] = ['onError'] satisfies (keyof TopicsOpt
 /** A set of topics that share a broker. */
 export class Topics {
   readonly #broker: Broker
-  readonly #onError: (error: unknown, topic: string) => void
+  readonly #onError: (error: unknown, topic: string) => unknown
   /** Topics that have members; the others hold no memory. */
   readonly #members = new Map<string, Members>()
   /**
@@ -88,7 +89,7 @@ export class Topics {
   topic(name: string): Topic {
     if (typeof name !== 'string') throw new TypeError(`A topic's name must be a string; got a ${typeof name}`)
     const membersOf = (): Members | undefined => this.#members.get(name)
-    const memberOf = (connection: TopicConnection): Member | undefined => this.#connections.get(connection.closed)
+    const memberOf = (connection: TopicConnection): Member | undefined => this.#connections.get(endOf(connection))
     return {
       name,
       get size(): number {
@@ -108,8 +109,9 @@ export class Topics {
   }
 
   #join(name: string, connection: TopicConnection): void {
+    const closed = endOf(connection)
     if (connection.readyState >= ReadyState.CLOSING) return
-    const member = this.#memberFor(connection)
+    const member = this.#memberFor(connection, closed)
     const members = this.#members.get(name) ?? this.#open(name)
     members.add(member)
     member.topics.add(name)
@@ -122,22 +124,22 @@ export class Topics {
     member.topics.delete(name)
     if (members.size > 0) return
     this.#members.delete(name)
-    this.#report(this.#broker.unsubscribe(name, this.#subscriber), name)
+    void this.#ask(name, () => this.#broker.unsubscribe(name, this.#subscriber))
   }
 
   #open(name: string): Members {
     const members = new Members()
     this.#members.set(name, members)
-    this.#report(this.#broker.subscribe(name, this.#subscriber), name)
+    void this.#ask(name, () => this.#broker.subscribe(name, this.#subscriber))
     return members
   }
 
-  #memberFor(connection: TopicConnection): Member {
-    const known = this.#connections.get(connection.closed)
+  #memberFor(connection: TopicConnection, closed: Promise<CloseInfo>): Member {
+    const known = this.#connections.get(closed)
     if (known !== undefined) return known
-    const member: Member = { connection, sender: senderOf(connection as Connection), topics: new Set() }
-    this.#connections.set(connection.closed, member)
-    void connection.closed.then(() => {
+    const member: Member = { connection, sender: senderOf(connection), topics: new Set() }
+    this.#connections.set(closed, member)
+    void closed.then(() => {
       for (const name of member.topics) this.#leave(name, member)
     })
     return member
@@ -152,8 +154,9 @@ export class Topics {
     const { except, compress } = options
     const payload = asPayload(data)
     if (payload === undefined || payload instanceof Blob) throw notSendable(data)
-    const report = this.#send(name, new SharedMessage(payload, compress), except)
-    this.#report(this.#broker.publish(name, payload, this.#subscriber), name)
+    const left = except === undefined ? undefined : this.#connections.get(endOf(except, 'except'))
+    const report = this.#send(name, new SharedMessage(payload, compress), left)
+    void this.#ask(name, () => this.#broker.publish(name, payload, this.#subscriber))
     return report
   }
 
@@ -161,21 +164,45 @@ export class Topics {
     this.#send(name, new SharedMessage(data))
   }
 
-  #send(name: string, message: SharedMessage, except?: TopicConnection): PublishReport {
-    const members = this.#members.get(name)
-    if (members === undefined) return { sent: 0, dropped: 0, closed: 0 }
-    return members.send(message, except && this.#connections.get(except.closed))
+  #send(name: string, message: SharedMessage, except?: Member): PublishReport {
+    return this.#members.get(name)?.send(message, except) ?? { sent: 0, dropped: 0, closed: 0 }
   }
 
-  #report(work: Promise<void>, name: string): void {
-    work.catch((error: unknown) => this.#onError(error, name))
+  /** Calls the broker at once. One that throws is one that rejects, and neither it nor `onError` harms anybody else. */
+  async #ask(name: string, call: () => Promise<void>): Promise<void> {
+    try {
+      await call()
+    } catch (error) {
+      await this.#report(error, name)
+    }
+  }
+
+  async #report(error: unknown, name: string): Promise<void> {
+    try {
+      await this.#onError(error, name)
+    } catch (failure) {
+      logError(error, name)
+      console.error('onError of the topics failed:', failure)
+    }
   }
 }
 
+/**
+ * By which a connection is known.
+ *
+ * @throws {TypeError} for what is no connection: taken for a stranger, it would be overlooked
+ */
+function endOf(connection: TopicConnection, name = 'connection'): Promise<CloseInfo> {
+  const closed = (connection as TopicConnection | null | undefined)?.closed
+  if (typeof closed?.then === 'function') return closed
+  throw new TypeError(`${name}: expected a connection, got ${connection === null ? 'null' : typeof connection}`)
+}
+
 /** How a connection sends what is shared; one that is not ours sends it as its own message. */
-function senderOf(connection: Connection & Partial<SharedSender>): SharedSender {
+function senderOf(connection: TopicConnection & Partial<SharedSender>): SharedSender {
   if (typeof connection.sendShared === 'function') return connection as SharedSender
-  return { sendShared: ({ data, compress }) => connection.trySend(data, { compress }) }
+  // Whatever its type says: a topic knows no schema.
+  return { sendShared: ({ data, compress }) => connection.trySend(data as never, { compress }) }
 }
 
 function logError(error: unknown, topic: string): void {

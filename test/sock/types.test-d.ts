@@ -446,3 +446,11 @@ new Sock(chained).route('/x/:id', (_ws, c) => {
   same<typeof id, string>(true)
 })
 new Sock().group(chained).route('/y', (_ws, c) => void c.var.user.name)
+
+// H20: what joins a topic can send, by a way of its own if it is no connection of ours; schemas do not matter.
+sock.route('/topic', { receive: From, send: To }, (ws) => void sock.topic('a').subscribe(ws))
+function _joins(ws: Connection<unknown, never>, rest: Omit<Connection, 'trySend'>): void {
+  sock.topic('a').subscribe(ws)
+  // @ts-expect-error no way to send
+  sock.topic('a').subscribe(rest)
+}

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import type { CloseInfo } from '../../src/codec/errors.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import type { Connection } from '../../src/connection/connection.ts'
@@ -44,6 +44,10 @@ class Peer implements TopicConnection {
     return this.readyState === 1
   }
 
+  trySend(): boolean {
+    throw new Error('What is shared goes by sendShared')
+  }
+
   sendShared(message: SharedMessage): boolean {
     this.onSend()
     if (!this.connected) return false
@@ -57,6 +61,8 @@ class Peer implements TopicConnection {
 
 const peers = (count: number): Peer[] => Array.from({ length: count }, () => new Peer())
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))
+
+afterEach(() => void mock.restore())
 
 describe('joining and leaving', () => {
   test('H20 a connection joins, is counted, and leaves', () => {
@@ -120,6 +126,7 @@ describe('joining and leaving', () => {
       get connected() {
         return raw.connected
       },
+      trySend: () => raw.trySend(),
     }
     room.subscribe(raw)
     room.subscribe(wrapper)
@@ -222,7 +229,15 @@ describe('publishing', () => {
     expect(() => topic.publish('x', null as never)).toThrow(
       new TypeError('Options of publish must be an object, not null'),
     )
+    for (const except of [3, null, {}, 'peer']) {
+      expect(() => topic.publish('x', { except: except as never })).toThrow(/^except: expected a connection, got /)
+    }
     expect(peer.got).toEqual([])
+    for (const none of [undefined, null, {}, 3]) {
+      for (const call of ['subscribe', 'unsubscribe', 'has'] as const) {
+        expect(() => topic[call](none as never)).toThrow(/^connection: expected a connection, got /)
+      }
+    }
     expect(() => new Topics(undefined, { onEror: () => {} } as object)).toThrow(
       new TypeError('Unknown option onEror; known are onError'),
     )
@@ -279,6 +294,60 @@ describe('publishing', () => {
     room.subscribe(foreign)
     expect(room.publish('x', { compress: false }).sent).toBe(1)
     expect(sent).toEqual([['x', { compress: false }]])
+  })
+})
+
+describe('what throws', () => {
+  test('R10 a member that throws is reported and holds up nobody, neither now nor later', () => {
+    const reported = spyOn(console, 'error').mockImplementation(() => {})
+    const room = new Topics().topic('a')
+    const [first, bad, last] = peers(3) as [Peer, Peer, Peer]
+    for (const peer of [first, bad, last]) room.subscribe(peer)
+    bad.onSend = () => {
+      throw new Error('bad')
+    }
+    expect(room.publish('x')).toEqual({ sent: 2, dropped: 1, closed: 0 })
+    expect([first.got, last.got]).toEqual([['x'], ['x']])
+    expect(reported.mock.calls).toEqual([[expect.stringContaining('member'), new Error('bad')]])
+  })
+
+  test('H20 a broker that throws in place of rejecting is reported by topic; members here are served', async () => {
+    const fail = (what: string) => (): never => {
+      throw new Error(what)
+    }
+    const throwing: Broker = {
+      publish: fail('publish'),
+      subscribe: fail('subscribe'),
+      unsubscribe: fail('unsubscribe'),
+      close: () => Promise.resolve(),
+    }
+    const errors: string[] = []
+    const onError = (error: unknown, topic: string): void => void errors.push(`${topic}: ${(error as Error).message}`)
+    const room = new Topics(throwing, { onError }).topic('a')
+    const [one] = peers(1) as [Peer]
+    room.subscribe(one)
+    expect(room.publish('x').sent).toBe(1)
+    room.unsubscribe(one)
+    await settled()
+    expect(errors).toEqual(['a: subscribe', 'a: publish', 'a: unsubscribe'])
+    expect([one.got, room.size]).toEqual([['x'], 0])
+  })
+
+  test('R10 an onError that throws or rejects is no unhandled rejection: both errors are reported', async () => {
+    const reported = spyOn(console, 'error').mockImplementation(() => {})
+    const closed = new MemoryBroker()
+    await closed.close()
+    const failures = [
+      () => {
+        throw new Error('onError')
+      },
+      () => Promise.reject(new Error('onError')),
+    ]
+    for (const onError of failures) new Topics(closed, { onError }).topic('a').publish('x')
+    // An unhandled rejection would fail this test.
+    await settled()
+    const messages = reported.mock.calls.map(([, error]) => (error as Error).message)
+    expect(messages.toSorted()).toEqual(['The broker is closed', 'The broker is closed', 'onError', 'onError'])
   })
 })
 
