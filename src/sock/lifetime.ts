@@ -59,7 +59,10 @@ function follow(
   const ended = options.onClose && whenEnded(raw, ws, c, options)
   const life: Life = { raw, ws, options, c: options.onError && c, ended, stay, server }
   return start(handler, ws, c).then(
-    (said) => (isListeners(said) ? threw(notAHandler(), life) : returned(life)),
+    (said) => {
+      const wrong = notAHandler(said)
+      return wrong === undefined ? returned(life) : threw(wrong, life)
+    },
     (error: unknown) => threw(error, life),
   )
 }
@@ -83,21 +86,37 @@ function releaseAtEnd(places: Places, raw: Connection): void {
 }
 
 /**
- * What a handler of `hono/ws` gives: taken for a handler it would say nothing and end at once. A property that is
- * computed is not asked for: what a handler returns is its own affair otherwise, and must not throw here.
+ * What is wrong with a function that did nothing but give something back, which says what it is, or `undefined`: taken
+ * for a handler it would say nothing and end at once. What a handler returns is its own affair otherwise.
  */
+function notAHandler(said: unknown): TypeError | undefined {
+  if (isGenerator(said)) {
+    return new TypeError(
+      'A handler is an async function that sends with ws.send, and no generator: that would never run',
+    )
+  }
+  if (!isListeners(said)) return undefined
+  return new TypeError(
+    'A handler receives in its own lines (for await, or ws.receive) and gives no listeners; those are for upgradeWebSocket of Hono',
+  )
+}
+
+/** By its prototype, since properties may be computed, and asking for them must not throw here. */
+function isGenerator(said: unknown): boolean {
+  return GENERATORS.some((prototype) => Object.prototype.isPrototypeOf.call(prototype, said as object))
+}
+
+const GENERATORS: readonly object[] = [function* () {}, async function* () {}].map(
+  (kind) => Object.getPrototypeOf(kind).prototype,
+)
+
+/** What a handler of `hono/ws` gives. A property that is computed is not asked for, as above. */
 function isListeners(said: unknown): boolean {
   if (typeof said !== 'object' || said === null) return false
   return LISTENERS.some((name) => typeof Object.getOwnPropertyDescriptor(said, name)?.value === 'function')
 }
 
 const LISTENERS = ['onOpen', 'onMessage', 'onClose'] as const
-
-function notAHandler(): TypeError {
-  return new TypeError(
-    'A handler receives in its own lines (for await, or ws.receive) and gives no listeners; those are for upgradeWebSocket of Hono',
-  )
-}
 
 /** Calls a handler, which need not be an async function: what it throws at once is a rejection as well. */
 function start(handler: Handler, ws: Connection, c: Context): Promise<unknown> {

@@ -47,6 +47,17 @@ export const LIFETIME_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'H10 a generator, which would never run, is an error that says so',
+    async run(url) {
+      for (const path of ['return-generator', 'return-async-generator']) {
+        const { peer, log } = await start(url, path)
+        expect(await peer.closed).toBe('1011')
+        const [first] = await log('onClose 1011 true local')
+        expect(first).toContain('no generator: that would never run')
+      }
+    },
+  },
+  {
     name: 'H8 the ConnectionClosed of its own connection is the normal end of a handler',
     async run(url) {
       const { peer, log } = await start(url, 'own-end')

@@ -99,6 +99,12 @@ sock.route('/return-getter', () => ({
   },
 }))
 sock.route('/return-listeners', () => ({ onMessage: () => {} }))
+sock.route('/return-generator', function* () {
+  yield 'never sent'
+})
+sock.route('/return-async-generator', async function* (ws) {
+  for await (const message of ws) yield message
+})
 
 // H8: whose end it is.
 let victim: Connection | undefined
