@@ -8,6 +8,7 @@ import { HandshakeError } from '../codec/errors.ts'
 import type { HeaderList, HeaderSource } from '../codec/header.ts'
 import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
 import { SHUTTING_DOWN } from '../connection/live-connections.ts'
+import { quiet } from '../connection/rejection.ts'
 import { isOriginAllowed } from './origin.ts'
 import { type ResolvedRoute, ROUTE_OPTIONS } from './route-options.ts'
 
@@ -34,7 +35,7 @@ export class Places {
   take(route: ResolvedRoute, c: Context): Response | undefined {
     if (this.#released) return undefined
     for (const { cap, max, maxPerKey } of route.caps) {
-      const key = maxPerKey === Number.POSITIVE_INFINITY ? undefined : route.options.connectionKey?.(c)
+      const key = maxPerKey === Number.POSITIVE_INFINITY ? undefined : keyOf(c, route)
       const place = cap.take({ max, maxPerKey, key })
       if (typeof place === 'function') {
         this.#held ??= []
@@ -54,6 +55,15 @@ export class Places {
     this.#held = undefined
     held?.forEach((giveBack) => void giveBack())
   }
+}
+
+/** What is no key would be another one for each request, and the cap would hold nobody. */
+function keyOf(c: Context, { options }: ResolvedRoute): string | undefined {
+  const key: unknown = options.connectionKey?.(c)
+  if (key === undefined || typeof key === 'string') return key
+  if (key instanceof Promise) void quiet(key)
+  const got = key instanceof Promise ? 'a Promise' : key === null ? 'null' : typeof key
+  throw new TypeError(`connectionKey must give a string or undefined, at once; got ${got}`)
 }
 
 const RETRY_LATER = [['Retry-After', String(RETRY_AFTER)]] as const

@@ -70,6 +70,8 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
     options: PerConnection<SockOptions<E>, Context<E>> = {},
     topics: Topics = new Topics(),
   ) {
+    // Later it would be somebody else's error, of the first handler that asks for a topic.
+    if (!(topics instanceof Topics)) throw new TypeError('topics must be a Topics, such as new Topics(broker)')
     this.#topics = topics
     this.#layers = [optionLayer(options as OptionLayer['options'], false)]
     this.#given.push(...this.#layers)
@@ -84,6 +86,9 @@ export class Sock<E extends Env = BlankEnv, BasePath extends string = '/'> {
     const wrong = optionsFault('mount', options, MOUNT_OPTIONS)
     if (wrong !== undefined) throw wrong
     const { basePath } = options
+    if (basePath !== undefined && typeof basePath !== 'string') {
+      throw new TypeError(`basePath must be a path, which is a string; got ${typeof basePath}`)
+    }
     const host = app as unknown as Hono
     if (typeof host?.fetch !== 'function' || typeof host.all !== 'function') {
       throw new TypeError('Routes land on a Hono application; got none')

@@ -127,6 +127,21 @@ describe('registration', () => {
     )
   })
 
+  test('H2 a base path that is none', () => {
+    for (const basePath of [3, null, ['/v2']]) {
+      const app = new Hono()
+      expect(() => new Sock().mount(app, { basePath } as object)).toThrow('basePath must be a path, which is a string')
+    }
+  })
+
+  test('H14 topics that are none', () => {
+    for (const topics of [{}, null, 'news']) {
+      expect(() => new Sock(new Hono(), {}, topics as never)).toThrow(
+        new TypeError('topics must be a Topics, such as new Topics(broker)'),
+      )
+    }
+  })
+
   test('H2 mounting twice at the same place is mounting once', () => {
     const app = new Hono()
     const sock = new Sock(app)

@@ -69,6 +69,26 @@ describe('without a connection', () => {
     expect((await app.request('/x', asUpgrade, new MemoryUpgrader().env)).status).toBe(101)
   })
 
+  test('H12 a connectionKey that is no string is an error, since it would count for nobody', async () => {
+    const kinds: [key: () => unknown, got: string][] = [
+      [() => Promise.resolve('ada'), 'a Promise'],
+      [() => Promise.reject(new Error('no session')), 'a Promise'],
+      [() => 7, 'number'],
+      [() => null, 'null'],
+    ]
+    for (const [connectionKey, got] of kinds) {
+      const app = new Hono()
+      app.onError((error, c) => c.text(error.message, 500))
+      const sock = new Sock(app, { maxConnections: 1 })
+      sock.route('/x', { maxConnectionsPerKey: 1, connectionKey } as object, () => {})
+      sock.route('/y', () => {})
+      const answer = await app.request('/x', asUpgrade, new MemoryUpgrader().env)
+      const message = `connectionKey must give a string or undefined, at once; got ${got}`
+      expect([answer.status, await answer.text()]).toEqual([500, message])
+      expect((await app.request('/y', asUpgrade, new MemoryUpgrader().env)).status).toBe(101)
+    }
+  })
+
   test('H12 what beforeUpgrade does after the deadline changes nothing', async () => {
     const app = new Hono()
     let fail = (_error: Error): void => {}
