@@ -133,6 +133,8 @@ export abstract class BaseConnection implements Connection {
     return this.#take(Delivery.VALUE, options) as Promise<Received | null>
   }
 
+  receiveText(): Promise<string>
+  receiveText(options?: ReceiveOptions): Promise<string | null>
   receiveText(options?: ReceiveOptions): Promise<string | null> {
     return quiet(this.#receiveText(options))
   }
@@ -143,6 +145,8 @@ export abstract class BaseConnection implements Connection {
     throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected text')
   }
 
+  receiveBytes(): Promise<Uint8Array>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null>
   receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
     return quiet(this.#receiveBytes(options))
   }
@@ -167,13 +171,13 @@ export abstract class BaseConnection implements Connection {
     }
   }
 
+  receiveStream(): Promise<ReadableStream<string> | ReadableStream<Uint8Array>>
+  receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null>
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
     return quiet(this.#receiveStream(options))
   }
 
-  async #receiveStream(
-    options: ReceiveOptions | undefined,
-  ): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
+  async #receiveStream(options: ReceiveOptions | undefined): ReturnType<Connection['receiveStream']> {
     const wrong = options && receiveOptionsFault(options)
     if (wrong !== undefined) throw wrong
     options?.signal?.throwIfAborted()

@@ -100,8 +100,10 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
   receive(): Promise<In>
   receive(options: ReceiveOptions): Promise<In | null>
   /** As `receive`, for text. A binary message closes the connection with 1003 and rejects. */
+  receiveText(): Promise<string>
   receiveText(options?: ReceiveOptions): Promise<string | null>
   /** As `receive`, for binary. A text message closes the connection with 1003 and rejects. */
+  receiveBytes(): Promise<Uint8Array>
   receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null>
   /** As `receiveText`, parsed. Text that is not JSON closes the connection with 1007 and rejects. */
   receiveJson(options?: ReceiveOptions): Promise<unknown>
@@ -110,6 +112,7 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
    * `maxMessageSize` bounds it as any other, what is held at a time is bounded by `inboxBytes`. Read it to its end, or
    * cancel it, before the next `receive`.
    */
+  receiveStream(): Promise<ReadableStream<string> | ReadableStream<Uint8Array>>
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null>
 
   /**

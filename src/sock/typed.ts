@@ -203,10 +203,14 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
     return this.#options.codec ?? jsonCodec
   }
 
+  receiveText(): Promise<string>
+  receiveText(options?: ReceiveOptions): Promise<string | null>
   receiveText(options?: ReceiveOptions): Promise<string | null> {
     return this.#around('receive', 'receiveText') ?? this.#own(this.raw.receiveText(options))
   }
 
+  receiveBytes(): Promise<Uint8Array>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null>
   receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
     return this.#around('receive', 'receiveBytes') ?? this.#own(this.raw.receiveBytes(options))
   }
@@ -215,6 +219,8 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
     return this.#around('receive', 'receiveJson') ?? this.#own(this.raw.receiveJson(options))
   }
 
+  receiveStream(): Promise<ReadableStream<string> | ReadableStream<Uint8Array>>
+  receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null>
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null> {
     return this.#around('receive', 'receiveStream') ?? this.#own(this.raw.receiveStream(options))
   }

@@ -454,3 +454,16 @@ function _joins(ws: Connection<unknown, never>, rest: Omit<Connection, 'trySend'
   // @ts-expect-error no way to send
   sock.topic('a').subscribe(rest)
 }
+
+// S1: only who gives up can get nothing.
+sock.route('/kinds', async (ws) => {
+  const text = await ws.receiveText()
+  same<typeof text, string>(true)
+  const maybeText = await ws.receiveText({ timeout: 5 })
+  same<typeof maybeText, string | null>(true)
+  const length = (await ws.receiveBytes()).length + ((await ws.receiveBytes({ timeout: 5 }))?.length ?? 0)
+  same<typeof length, number>(true)
+  await (await ws.receiveStream()).cancel()
+  // @ts-expect-error there may be none
+  await (await ws.receiveStream({ timeout: 5 })).cancel()
+})
