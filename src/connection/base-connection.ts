@@ -145,15 +145,15 @@ export abstract class BaseConnection implements Connection {
     throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected text')
   }
 
-  receiveBytes(): Promise<Uint8Array>
-  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null>
-  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
+  receiveBytes(): Promise<Uint8Array<ArrayBuffer>>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null> {
     return quiet(this.#receiveBytes(options))
   }
 
-  async #receiveBytes(options: ReceiveOptions | undefined): Promise<Uint8Array | null> {
+  async #receiveBytes(options: ReceiveOptions | undefined): Promise<Uint8Array<ArrayBuffer> | null> {
     const message = await this.#take(Delivery.VALUE, options)
-    if (typeof message !== 'string') return message as Uint8Array | null
+    if (typeof message !== 'string') return message as Uint8Array<ArrayBuffer> | null
     throw this.#refuse(CloseCode.UNSUPPORTED_DATA, 'Expected binary')
   }
 

@@ -4,7 +4,7 @@
 import type { CloseInfo, Initiator } from '../codec/errors.ts'
 
 /** A received message: text as a string, binary as a `Uint8Array` that owns its whole buffer. */
-export type Received = string | Uint8Array
+export type Received = string | Uint8Array<ArrayBuffer>
 
 /** What `send` takes. Strings go as text, everything else as binary. */
 export type Sendable = string | ArrayBufferView | ArrayBuffer | Blob
@@ -103,8 +103,8 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
   receiveText(): Promise<string>
   receiveText(options?: ReceiveOptions): Promise<string | null>
   /** As `receive`, for binary. A text message closes the connection with 1003 and rejects. */
-  receiveBytes(): Promise<Uint8Array>
-  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null>
+  receiveBytes(): Promise<Uint8Array<ArrayBuffer>>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null>
   /** As `receiveText`, parsed. Text that is not JSON closes the connection with 1007 and rejects. */
   receiveJson(options?: ReceiveOptions): Promise<unknown>
   /**

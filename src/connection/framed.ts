@@ -379,7 +379,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     }
     // After our Close we wait only for the peer's; messages that find no room are discarded.
     const unwanted = this.#closing !== undefined && this.inbox.bytes > this.#options.inboxBytes
-    if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(part.data)
+    if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(part.data as string | Uint8Array<ArrayBuffer>)
   }
 
   #countTurn(bytes: number): void {

@@ -5,10 +5,11 @@
  * `onClose`.
  */
 
+import type { Received } from './connection.ts'
+
 /** Where a hosted socket tells what happens. */
 export interface HostedSocketEvents {
-  /** @param data text, or bytes that own their whole buffer */
-  onMessage(data: string | Uint8Array): void
+  onMessage(data: Received): void
   onPing(payload: Uint8Array): void
   onPong(payload: Uint8Array): void
   /**

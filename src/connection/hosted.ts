@@ -85,7 +85,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
       this.#connection.#outbox.sendMessage(data, compress)
     }
 
-    onMessage(data: string | Uint8Array): void {
+    onMessage(data: string | Uint8Array<ArrayBuffer>): void {
       this.#connection.#onMessage(data)
     }
 
@@ -187,7 +187,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
     this.#sender.end(error)
   }
 
-  #onMessage(data: string | Uint8Array): void {
+  #onMessage(data: string | Uint8Array<ArrayBuffer>): void {
     if (this.info !== undefined) return
     this.#keepalive.alive = true
     this.#keepalive.active = true

@@ -52,8 +52,8 @@ export function writableOf(connection: Connection): WritableStream<Sendable> {
 }
 
 /** A message that is here as a whole, as a stream of one part. */
-export function singlePartStream(message: Received): ReadableStream<string> | ReadableStream<Uint8Array> {
-  const stream = new ReadableStream<Received>({
+export function singlePartStream(message: string | Uint8Array): ReadableStream<string> | ReadableStream<Uint8Array> {
+  const stream = new ReadableStream<string | Uint8Array>({
     start(controller) {
       if (message.length > 0) controller.enqueue(message)
       controller.close()

@@ -38,7 +38,7 @@ export interface BunWebSocketHandler {
   /** Out of the way: `maxBufferedAmount` of each connection holds. */
   readonly backpressureLimit: number
   open(ws: BunWebSocket): void
-  message(ws: BunWebSocket, message: string | Uint8Array): void
+  message(ws: BunWebSocket, message: string | Uint8Array<ArrayBuffer>): void
   close(ws: BunWebSocket, code: number, reason: string): void
   drain(ws: BunWebSocket): void
   ping(ws: BunWebSocket, payload: Uint8Array): void

@@ -209,9 +209,9 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
     return this.#around('receive', 'receiveText') ?? this.#own(this.raw.receiveText(options))
   }
 
-  receiveBytes(): Promise<Uint8Array>
-  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null>
-  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array | null> {
+  receiveBytes(): Promise<Uint8Array<ArrayBuffer>>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null>
+  receiveBytes(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null> {
     return this.#around('receive', 'receiveBytes') ?? this.#own(this.raw.receiveBytes(options))
   }
 

@@ -467,3 +467,16 @@ sock.route('/kinds', async (ws) => {
   // @ts-expect-error there may be none
   await (await ws.receiveStream({ timeout: 5 })).cancel()
 })
+
+// R12: bytes own their whole buffer, so whatever takes a BufferSource takes them.
+sock.route('/bytes', async (ws) => {
+  for await (const message of ws) {
+    new Response(message)
+    new Blob([message])
+    if (typeof message !== 'string') await crypto.subtle.digest('SHA-256', message)
+  }
+  const bytes = await ws.receiveBytes()
+  same<typeof bytes.buffer, ArrayBuffer>(true)
+  const maybe = await ws.receiveBytes({ timeout: 5 })
+  same<typeof maybe, Uint8Array<ArrayBuffer> | null>(true)
+})
