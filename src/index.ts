@@ -25,6 +25,7 @@ export {
 } from './connection/connection.ts'
 export type { DrainOptions, DrainReport } from './connection/live-connections.ts'
 export type { ConnectionOptions, DeflateOptions, SendPolicy } from './connection/options.ts'
+export type { Callback, PerConnection, SubprotocolChooser } from './sock/callback.ts'
 export type { UpgradeMiddleware } from './sock/hono-overloads.ts'
 export { jsonCodec, type MessageCodec } from './sock/message-codec.ts'
 export type { OriginPolicy } from './sock/origin.ts'
@@ -34,11 +35,9 @@ export type {
   Incoming,
   MaybeSchema,
   Outgoing,
-  PerConnection,
   RouteConnection,
   RouteOptions,
   SockOptions,
-  SubprotocolChooser,
 } from './sock/route-options.ts'
 export { type MountOptions, Sock } from './sock/sock.ts'
 export type { InferInput, InferOutput, StandardIssue, StandardResult, StandardSchema } from './sock/standard-schema.ts'

@@ -4,6 +4,7 @@ import { assertCloseReason } from '../codec/close-reason.ts'
 import { optionsFault } from './call-options.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import type { Connection } from './connection.ts'
+import type { Filled } from './option-table.ts'
 import { Ring, RingMember } from './ring.ts'
 
 /** Milliseconds that a drain waits when nothing else is said. */
@@ -15,13 +16,13 @@ export const SHUTTING_DOWN = 'Server is shutting down'
 /** How to end all connections. */
 export interface DrainOptions {
   /** Milliseconds from the call until what is left is terminated. @default 10_000 */
-  deadline?: number
+  deadline?: number | undefined
   /** Close code for every connection. @default 1001 (going away) */
-  code?: number
+  code?: number | undefined
   /** Close reason, at most 123 bytes of UTF-8. @default '' */
-  reason?: string
+  reason?: string | undefined
   /** Milliseconds over which the closes are spread, so that clients do not all come back at once. @default 0 */
-  spread?: number
+  spread?: number | undefined
 }
 
 /** How the connections that were open ended. */
@@ -121,7 +122,7 @@ export class LiveConnections {
     return this.#stays.all().flatMap(({ connection }) => (connection.code === undefined ? connection : []))
   }
 
-  async #closeAll({ deadline, code, reason, spread }: Required<DrainOptions>): Promise<DrainReport> {
+  async #closeAll({ deadline, code, reason, spread }: Filled<DrainOptions>): Promise<DrainReport> {
     const report: DrainReport = { clean: 0, terminated: 0, lost: 0, unfinished: 0 }
     const timers: TimerHandle[] = []
     const ends: Promise<void>[] = []

@@ -64,6 +64,9 @@ export type RuleFor<T> = [T] extends [number]
 /** A rule for every option of `T`, no more and no fewer. */
 export type OptionTable<T> = { readonly [K in keyof T]-?: RuleFor<NonNullable<T[K]>> }
 
+/** Options with every default filled in. */
+export type Filled<T> = { [K in keyof T]-?: Exclude<T[K], undefined> }
+
 /** The values of a table's defaults; an option without one is left out. */
 export type Defaults<T> = {
   [K in keyof T as OptionTable<T>[K] extends RuleBase<undefined> ? never : K]-?: OptionTable<T>[K] extends RuleBase<

@@ -5,7 +5,14 @@
  * default; unlimited is spelled `Infinity`.
  */
 import { DEFLATE_DEFAULTS, DEFLATE_RANGES, type DeflateOptions } from '../codec/deflate-parameters.ts'
-import { checkOptions, type Defaults, defaultsOf, type NumberRule, type OptionTable } from './option-table.ts'
+import {
+  checkOptions,
+  type Defaults,
+  defaultsOf,
+  type Filled,
+  type NumberRule,
+  type OptionTable,
+} from './option-table.ts'
 
 export type { DeflateOptions } from '../codec/deflate-parameters.ts'
 
@@ -20,11 +27,11 @@ export interface ConnectionOptions {
    *
    * @default 1_048_576 (1 MiB)
    */
-  maxMessageSize?: number
+  maxMessageSize?: number | undefined
   /** Most fragments that a message may have; one more fails the connection with 1008. @default 131_072 */
-  maxFragments?: number
+  maxFragments?: number | undefined
   /** Unread messages above which the socket is paused, as for `inboxBytes`. @default 16 */
-  inboxMessages?: number
+  inboxMessages?: number | undefined
   /**
    * Unread bytes above which the socket is paused, until half of them have been received. 64 bytes are added for each
    * message.
@@ -37,51 +44,51 @@ export interface ConnectionOptions {
    *
    * @default 65_536
    */
-  inboxBytes?: number
+  inboxBytes?: number | undefined
   /**
    * Unsent bytes above which `send` waits. The socket has a mark of its own, of 16 or 64 KiB, below which nothing waits.
    *
    * @default 65_536
    */
-  highWaterMark?: number
+  highWaterMark?: number | undefined
   /**
    * Unsent bytes above which a further message is not queued: `send` rejects and the connection is closed with 1013.
    * Reached only by a caller that does not await `send`.
    *
    * @default 16_777_216 (16 MiB)
    */
-  maxBufferedAmount?: number
+  maxBufferedAmount?: number | undefined
   /**
    * What `send` does above `highWaterMark`: `wait` until the peer has read, `close` the connection with 1013, or
    * `drop` this message and resolve to `false`.
    *
    * @default 'wait'
    */
-  sendPolicy?: SendPolicy
+  sendPolicy?: SendPolicy | undefined
   /** Milliseconds between pings. `Infinity`: none. @default 20_000 */
-  pingInterval?: number
+  pingInterval?: number | undefined
   /** Milliseconds after a ping within which any byte must arrive, else the connection fails with 1006. @default 20_000 */
-  pongTimeout?: number
+  pongTimeout?: number | undefined
   /**
    * Milliseconds without a message in either direction after which we close with 1001, at the latest an eighth later.
    *
    * @default Infinity
    */
-  idleTimeout?: number
+  idleTimeout?: number | undefined
   /** Milliseconds after which we close with 1001, whatever happens. @default Infinity */
-  maxLifetime?: number
+  maxLifetime?: number | undefined
   /** Milliseconds that our Close waits for the peer's before the transport is dropped. @default 10_000 */
-  closeTimeout?: number
+  closeTimeout?: number | undefined
   /** permessage-deflate (RFC 7692): `true` for its defaults. @default false */
-  permessageDeflate?: boolean | DeflateOptions
+  permessageDeflate?: boolean | DeflateOptions | undefined
   /** Called with the payload of every Ping received; it has been answered already. */
-  onPing?: (payload: Uint8Array) => void
+  onPing?: ((payload: Uint8Array) => void) | undefined
   /** Called with the payload of every Pong received. */
-  onPong?: (payload: Uint8Array) => void
+  onPong?: ((payload: Uint8Array) => void) | undefined
 }
 
 /** Connection options with every default filled in. */
-export type ResolvedConnectionOptions = Required<Omit<ConnectionOptions, 'onPing' | 'onPong'>> &
+export type ResolvedConnectionOptions = Filled<Omit<ConnectionOptions, 'onPing' | 'onPong'>> &
   Pick<ConnectionOptions, 'onPing' | 'onPong'>
 
 const bytes = {

@@ -29,9 +29,9 @@ export interface ParsedUpgrade {
 /** Options of `accept`: those of a connection, and what the 101 says. */
 export interface AcceptOptions extends ConnectionOptions {
   /** Subprotocols in order of preference of the client; the first that it offers is agreed on. @default none */
-  subprotocols?: readonly string[]
+  subprotocols?: readonly string[] | undefined
   /** Further headers of the 101. */
-  responseHeaders?: HeaderList
+  responseHeaders?: HeaderList | undefined
 }
 
 /**

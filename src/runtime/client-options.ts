@@ -15,24 +15,24 @@ import { checkDuration, parseWebSocketUrl } from './websocket-url.ts'
 /** What `connect` takes besides the URL. */
 export interface ClientOptions extends ConnectionOptions {
   /** Headers of the request, beside those of the handshake. Pairs may repeat a name. */
-  headers?: Record<string, string> | Headers | HeaderList
+  headers?: Record<string, string> | Headers | HeaderList | undefined
   /** Subprotocols to offer, in order of preference. */
-  subprotocols?: string | readonly string[]
+  subprotocols?: string | readonly string[] | undefined
   /** TLS: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized` and what else the runtime's `tls.connect` takes. */
-  tls?: TlsOptions
+  tls?: TlsOptions | undefined
   /** Path of a unix socket to dial in place of the URL's host. */
-  socketPath?: string
+  socketPath?: string | undefined
   /** Milliseconds from the call to the open connection. @default 10_000 */
-  connectTimeout?: number
+  connectTimeout?: number | undefined
   /** Gives up connecting. It has no effect on the open connection. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * Redirects (301, 302, 303, 307, 308) to follow. Credentials are not sent on to another origin, and from TLS to a URL
    * without it no redirect is followed.
    *
    * @default 0
    */
-  maxRedirects?: number
+  maxRedirects?: number | undefined
 }
 
 /** Options checked and filled in. */

@@ -2,18 +2,19 @@
 import { HandshakeError } from '../codec/errors.ts'
 import { objectFault } from '../connection/call-options.ts'
 import type { Connection } from '../connection/connection.ts'
+import type { Filled } from '../connection/option-table.ts'
 import { checkDuration } from './websocket-url.ts'
 
 /** When to come back. */
 export interface ReconnectDelays {
   /** Milliseconds before the first attempt after a failure, at most. @default 500 */
-  minDelay?: number
+  minDelay?: number | undefined
   /** Milliseconds that a wait may grow to. @default 30_000 */
-  maxDelay?: number
+  maxDelay?: number | undefined
   /** Attempts in a row that may fail before the last error is thrown. @default Infinity */
-  maxAttempts?: number
+  maxAttempts?: number | undefined
   /** Called before each wait: how long it will be, and what went wrong if the attempt failed. */
-  onRetry?: (retry: { readonly attempt: number; readonly delay: number; readonly error: unknown }) => void
+  onRetry?: ((retry: { readonly attempt: number; readonly delay: number; readonly error: unknown }) => void) | undefined
 }
 
 /** Refusals that may be over after a while (RFC 9110 §15.5.9, §15.6; RFC 6585 §4, RFC 8470 §5.2). */
@@ -34,7 +35,7 @@ interface Dialler<Client> {
  *
  * @throws {TypeError | RangeError} at the call, naming the option that is wrong
  */
-export function reconnectWith<Client extends { readonly signal?: AbortSignal }>(
+export function reconnectWith<Client extends { readonly signal?: AbortSignal | undefined }>(
   dialler: Dialler<Client>,
   url: string | URL,
   options: Client & ReconnectDelays,
@@ -55,7 +56,7 @@ export function reconnectWith<Client extends { readonly signal?: AbortSignal }>(
 }
 
 /** When to come back, with every default filled in. */
-type Delays = Required<Omit<ReconnectDelays, 'onRetry'>> & { readonly onRetry: ReconnectDelays['onRetry'] }
+type Delays = Filled<Omit<ReconnectDelays, 'onRetry'>> & { readonly onRetry: ReconnectDelays['onRetry'] }
 
 async function* connections(
   connect: () => Promise<Connection>,

@@ -20,26 +20,26 @@ export interface AttachOptions {
 /** Options of `serve`. */
 export interface ServeOptions extends AttachOptions {
   /** 0 takes any free port. @default 3000 */
-  port?: number
+  port?: number | undefined
   /** @default all interfaces */
-  hostname?: string
+  hostname?: string | undefined
   /** Listens on a unix socket instead. */
-  path?: string
+  path?: string | undefined
   /** Serves `https:` and `wss:`: key, certificate and whatever else `node:https` takes. */
-  tls?: TlsOptions
+  tls?: TlsOptions | undefined
   /** Further options of `node:http`, such as `maxHeaderSize` (bytes, 16 KiB by default). */
-  http?: ServerOptions
+  http?: ServerOptions | undefined
   /** Closes the server, as `close()`, when it aborts. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Drains on SIGTERM and SIGINT, with these options, and then lets the signal end the process. @default false */
-  drainOnSignals?: boolean | DrainOptions
+  drainOnSignals?: boolean | DrainOptions | undefined
   /**
    * Whether `@hono/node-server` replaces the global `Request` and `Response` by lighter ones. Plain HTTP is then about
    * twice as fast, but `Bun.serve` and `Deno.serve` in the same process refuse such a response.
    *
    * @default true on Node, false on Bun and Deno
    */
-  overrideGlobalObjects?: boolean
+  overrideGlobalObjects?: boolean | undefined
 }
 
 /** Milliseconds that an upgrade may take when nothing else is said. */

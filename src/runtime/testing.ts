@@ -35,13 +35,13 @@ export interface MemoryApp {
 /** What `connectInMemory` takes besides what `connect` takes; what concerns a network is left out. */
 export interface MemoryClientOptions extends Omit<ClientOptions, (typeof NETWORK_OPTIONS)[number]> {
   /** Hono's `c.env`. @default {} */
-  env?: Record<string, unknown>
+  env?: Record<string, unknown> | undefined
   /** How bytes arrive at the client: chunks, capacity, backpressure. */
-  clientTransport?: MemoryTransportOptions
+  clientTransport?: MemoryTransportOptions | undefined
   /** How bytes arrive at the server. */
-  serverTransport?: MemoryTransportOptions
+  serverTransport?: MemoryTransportOptions | undefined
   /** Time for both ends, such as a clock that the test drives by hand. @default the runtime's */
-  clock?: Clock
+  clock?: Clock | undefined
 }
 
 /** Both ends of a connection in memory. */

@@ -21,11 +21,11 @@ import { checkDuration, parseWebSocketUrl, subprotocolList } from './websocket-u
 /** What `connect` takes besides the URL, where the host dials. */
 export interface ClientOptions extends ConnectionOptions {
   /** Subprotocols to offer, in order of preference. */
-  subprotocols?: string | readonly string[]
+  subprotocols?: string | readonly string[] | undefined
   /** Milliseconds from the call to the open connection. @default 10_000 */
-  connectTimeout?: number
+  connectTimeout?: number | undefined
   /** Gives up connecting. It has no effect on the open connection. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** What a standard `WebSocket` can do. */

@@ -15,6 +15,7 @@ import {
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
 } from '../connection/options.ts'
+import type { Callback, PerConnection, SubprotocolChooser } from './callback.ts'
 import type { CapLimits, ConnectionCap } from './connection-cap.ts'
 import type { MessageCodec } from './message-codec.ts'
 import { checkOriginPolicy, type OriginPolicy } from './origin.ts'
@@ -29,14 +30,20 @@ export type Incoming<Rx extends MaybeSchema> = Rx extends StandardSchema ? Infer
 /** What a handler sends: what the `send` schema takes, or any message. */
 export type Outgoing<Tx extends MaybeSchema> = Tx extends StandardSchema ? InferInput<Tx> : Sendable
 
+/** A connection whose messages are typed by schemas. */
+type WithSchemas<Rx extends MaybeSchema, Tx extends MaybeSchema> = Connection<Incoming<Rx>, Outgoing<Tx>>
+
 /** The connection of a route: its messages typed by schemas, its `protocol` by the list of subprotocols. */
 export type RouteConnection<In = Received, Out = Sendable, Sub extends string = string> = string extends Sub
   ? Connection<In, Out>
   : Connection<In, Out> & { readonly protocol: Sub | '' }
 
+/** Hono's own default: every variable and binding goes, unchecked. */
+export type AnyEnv = Context extends Context<infer E> ? E : never
+
 /** Straight-line code over one connection. What it returns is ignored; returning closes with 1000. */
 export type Handler<
-  E extends Env = Env,
+  E extends Env = AnyEnv,
   P extends string = string,
   In = Received,
   Out = Sendable,
@@ -44,17 +51,12 @@ export type Handler<
   I extends Input = BlankInput,
 > = (ws: RouteConnection<In, Out, Sub>, c: Context<E, P, I>) => unknown
 
-/** Picks one of the subprotocols that the client offered, or none. Not called when it offered none. */
-export type SubprotocolChooser<Sub extends string, C> = {
-  bivariant(offered: readonly string[], c: C): Sub | null | undefined | Promise<Sub | null | undefined>
-}['bivariant']
-
 /** What the Close says. */
 export interface CloseReason {
   /** 1000–1003, 1007–1014 or 3000–4999. */
   readonly code: number
   /** At most 123 bytes of UTF-8; a longer one is cut. @default '' */
-  readonly reason?: string
+  readonly reason?: string | undefined
 }
 
 /** Everything that can be said about a route, beside its path and its handler. */
@@ -71,60 +73,57 @@ export interface RouteOptions<
    *
    * @default the same host and port, for requests that carry `Origin`
    */
-  origin?: OriginPolicy<Context<E, P, I>>
+  origin?: OriginPolicy<Context<E, P, I>> | undefined
   /**
    * Subprotocols that the route speaks (RFC 6455 §1.9). Of a list, the first that the client offers is taken, in the
    * client's order; a function picks one. None is forced on a client that offers none.
    *
    * @default none
    */
-  subprotocols?: readonly Sub[] | SubprotocolChooser<Sub, Context<E, P, I>>
+  subprotocols?: readonly Sub[] | SubprotocolChooser<Sub, Context<E, P, I>> | undefined
   /** Answers 400 to a client with whom no subprotocol is agreed on. @default false */
-  requireSubprotocol?: boolean
+  requireSubprotocol?: boolean | undefined
   /** Milliseconds that everything before the 101 may take on the route; then 503. @default 10_000 */
-  handshakeTimeout?: number
+  handshakeTimeout?: number | undefined
   /**
    * Most connections at a time of what sets it: all routes of the Sock, of the group, or this route alone; each of
    * these limits holds. One more gets 503 with Retry-After. @default Infinity
    */
-  maxConnections?: number
+  maxConnections?: number | undefined
   /** As `maxConnections`, per `connectionKey`, which it needs. One more gets 429 with Retry-After. @default Infinity */
-  maxConnectionsPerKey?: number
+  maxConnectionsPerKey?: number | undefined
   /** Whose connection this is: a user, or an address (`getConnInfo` of Hono); `undefined` counts for nobody. */
-  connectionKey?(c: Context<E, P, I>): string | undefined
+  connectionKey?: Callback<[c: Context<E, P, I>], string | undefined> | undefined
   /**
    * The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. Any other value
    * that it returns is a TypeError, and lets nobody in.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that never refuses returns nothing
-  beforeUpgrade?(c: Context<E, P, I>): Response | void | Promise<Response | void>
+  beforeUpgrade?: Callback<[c: Context<E, P, I>], Response | void | Promise<Response | void>> | undefined
   /**
    * Called once when the handler throws anything but the `ConnectionClosed` of its own connection. It starts before the
    * Close is sent and is not waited for. @default reports with `console.error`
    */
-  onError?(error: unknown, c: Context<E, P, I>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
+  onError?: Callback<[error: unknown, c: Context<E, P, I>, ws: WithSchemas<Rx, Tx>]> | undefined
   /** The Close for an error of the handler; `undefined` for the default. @default 1011 without a reason */
-  errorToClose?(error: unknown): CloseReason | undefined
+  errorToClose?: Callback<[error: unknown], CloseReason | undefined> | undefined
   /** Called once when the connection has ended, however it ended. */
-  onClose?(info: CloseInfo, c: Context<E, P, I>, ws: Connection<Incoming<Rx>, Outgoing<Tx>>): unknown
+  onClose?: Callback<[info: CloseInfo, c: Context<E, P, I>, ws: WithSchemas<Rx, Tx>]> | undefined
   /** Schema of what the peer sends: the handler gets what it gives. Any Standard Schema. */
   receive?: Rx
   /** As `receive`, of what the handler sends. What does not fit is a TypeError, at the call unless it is asynchronous. */
   send?: Tx
   /** How values with a schema become messages. @default JSON text */
-  codec?: MessageCodec
+  codec?: MessageCodec | undefined
   /**
    * Called instead of closing with 1007 when a message does not fit `receive`. The message is left out and the
    * connection goes on, unless this closes it.
    */
-  onInvalid?(issues: readonly StandardIssue[], ws: Connection<Incoming<Rx>, Outgoing<Tx>>, c: Context<E, P, I>): unknown
+  onInvalid?: Callback<[issues: readonly StandardIssue[], ws: WithSchemas<Rx, Tx>, c: Context<E, P, I>]> | undefined
 }
 
 /** Options of a Sock or a group. Schemas belong to routes: they type a handler. */
 export type SockOptions<E extends Env = Env> = Omit<RouteOptions<E>, 'receive' | 'send'>
-
-/** Options, or a function that gives them for each connection, from `c.env` for instance. */
-export type PerConnection<Options, C> = Options | { bivariant(c: C): Options | Promise<Options> }['bivariant']
 
 type PlainOptions = Pick<
   RouteOptions,

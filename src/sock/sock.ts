@@ -10,6 +10,7 @@ import { hostClock } from '../runtime/host-clock.ts'
 import { reportUnsupported } from '../runtime/host-limits.ts'
 import { type Fetch, hostedFetch } from '../runtime/hosted-upgrader.ts'
 import { type Topic, Topics } from '../topic/topics.ts'
+import type { PerConnection } from './callback.ts'
 import { ConnectionCap } from './connection-cap.ts'
 import type { UpgradeMiddleware } from './hono-overloads.ts'
 import {
@@ -19,7 +20,6 @@ import {
   type MaybeSchema,
   type OptionLayer,
   type Outgoing,
-  type PerConnection,
   ROUTE_OPTIONS,
   type RouteOptions,
   type SockOptions,
@@ -29,7 +29,7 @@ import { upgradeRoute } from './upgrade.ts'
 /** Where the routes of a Sock land. */
 export interface MountOptions {
   /** Path before every route, as in Hono's `basePath`. @default none */
-  basePath?: string
+  basePath?: string | undefined
 }
 
 const MOUNT_OPTIONS: readonly string[] = ['basePath'] satisfies (keyof MountOptions)[]

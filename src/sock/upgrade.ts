@@ -10,22 +10,20 @@ import { hostClock } from '../runtime/host-clock.ts'
 import { hostedUpgrader, noAdapter } from '../runtime/hosted-upgrader.ts'
 import { type Acceptance, UPGRADER, type Upgrader } from '../runtime/upgrader.ts'
 import { admit, Places, refuse, shuttingDown } from './admission.ts'
+import type { PerConnection } from './callback.ts'
 import { ConnectionCap } from './connection-cap.ts'
 import type { UpgradeMiddleware } from './hono-overloads.ts'
 import { runHandler } from './lifetime.ts'
 import {
+  type AnyEnv,
   type Handler,
   type Incoming,
   type MaybeSchema,
   type OptionLayer,
   type Outgoing,
-  type PerConnection,
   type RouteOptions,
   routeResolver,
 } from './route-options.ts'
-
-/** Hono's own default: every variable and binding goes, unchecked. */
-type AnyEnv = Context extends Context<infer E> ? E : never
 
 /**
  * A WebSocket route as Hono middleware: `app.get('/chat/:room', auth, upgrade(handler))`.

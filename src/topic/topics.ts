@@ -22,7 +22,7 @@ export interface PublishOptions {
 /** Settings of `Topics`. */
 export interface TopicsOptions {
   /** Called when the broker fails; members of this process are served all the same. @default console.error */
-  onError?: (error: unknown, topic: string) => unknown
+  onError?: ((error: unknown, topic: string) => unknown) | undefined
 }
 
 /** One topic, by its name. Handles of the same name are the same topic; one costs nothing and may be kept. */

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { Hono } from 'hono'
+import { reconnect } from '../../src/runtime/client.ts'
+import { serve } from '../../src/runtime/server.ts'
+import { reconnect as reconnectInBrowser } from '../../src/runtime/websocket-client.ts'
 import { ConnectionCap } from '../../src/sock/connection-cap.ts'
 import { Sock } from '../../src/sock/sock.ts'
 import { upgrade } from '../../src/sock/upgrade.ts'
@@ -110,6 +113,55 @@ describe('wrong options fail at the call', () => {
   test('H14 undefined counts as left out', () => {
     const options = { origin: undefined, receive: undefined, maxConnections: undefined, subprotocols: undefined }
     expect(() => upgrade(options as object, handler)).not.toThrow()
+  })
+
+  test('H14 undefined counts as left out wherever options are taken', async () => {
+    const none = undefined
+    const connection = { maxMessageSize: none, permessageDeflate: none, sendPolicy: none, onPing: none }
+    const route = {
+      ...connection,
+      origin: none,
+      handshakeTimeout: none,
+      connectionKey: none,
+      onError: none,
+      codec: none,
+    }
+    const app = new Hono()
+    const sock = new Sock(undefined, route).mount(app, { basePath: none })
+    sock.route('/echo', route, async (ws) => void (await ws.send((await ws.receiveText()) ?? '')))
+    const server = await serve(app, {
+      port: 0,
+      hostname: none,
+      path: none,
+      tls: none,
+      http: none,
+      signal: none,
+      drainOnSignals: none,
+      overrideGlobalObjects: none,
+      handshakeTimeout: none,
+      onError: none,
+    })
+    const dial = { ...connection, subprotocols: none, connectTimeout: none, signal: none }
+    const retries = { ...dial, minDelay: none, maxDelay: none, maxAttempts: none, onRetry: none }
+    const url = `ws://localhost:${new URL(server.url).port}/echo`
+    for await (const ws of reconnect(url, {
+      ...retries,
+      headers: none,
+      tls: none,
+      socketPath: none,
+      maxRedirects: none,
+    })) {
+      await ws.send('raw')
+      expect(await ws.receive()).toBe('raw')
+      break
+    }
+    for await (const ws of reconnectInBrowser(url, retries)) {
+      await ws.send('hosted')
+      expect(await ws.receive()).toBe('hosted')
+      break
+    }
+    const report = await server.drain({ deadline: none, code: none, reason: none, spread: none })
+    expect(report).toMatchObject({ terminated: 0, unfinished: 0 })
   })
 })
 

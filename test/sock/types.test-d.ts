@@ -6,8 +6,17 @@ import { validator } from 'hono/validator'
 import * as v from 'valibot'
 import { z } from 'zod'
 import type { Connection, Received, Sendable } from '../../src/connection/connection.ts'
-import { Sock } from '../../src/sock/sock.ts'
+import type { DrainOptions } from '../../src/connection/live-connections.ts'
+import type { ConnectionOptions } from '../../src/connection/options.ts'
+import type { AcceptOptions } from '../../src/runtime/accept.ts'
+import type { ReconnectOptions } from '../../src/runtime/reconnect.ts'
+import type { ServeOptions } from '../../src/runtime/server-options.ts'
+import type { MemoryClientOptions } from '../../src/runtime/testing.ts'
+import type { ReconnectOptions as BrowserReconnectOptions } from '../../src/runtime/websocket-client.ts'
+import type { Handler, RouteOptions, SockOptions } from '../../src/sock/route-options.ts'
+import { type MountOptions, Sock } from '../../src/sock/sock.ts'
 import { upgrade } from '../../src/sock/upgrade.ts'
+import type { TopicsOptions } from '../../src/topic/topics.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function same<A, B>(_proof: Equal<A, B>): void {}
@@ -480,3 +489,27 @@ sock.route('/bytes', async (ws) => {
   const maybe = await ws.receiveBytes({ timeout: 5 })
   same<typeof maybe, Uint8Array<ArrayBuffer> | null>(true)
 })
+
+// H14: undefined counts as left out, also for a compiler that is exact about optional properties.
+type TakesUndefined<T> = { [K in keyof T]-?: undefined } extends T ? true : false
+same<TakesUndefined<ConnectionOptions>, true>(true)
+same<TakesUndefined<Omit<RouteOptions, 'receive' | 'send'>>, true>(true)
+same<TakesUndefined<SockOptions<AppEnv>>, true>(true)
+same<TakesUndefined<MountOptions>, true>(true)
+same<TakesUndefined<DrainOptions>, true>(true)
+same<TakesUndefined<TopicsOptions>, true>(true)
+same<TakesUndefined<ServeOptions>, true>(true)
+same<TakesUndefined<AcceptOptions>, true>(true)
+same<TakesUndefined<ReconnectOptions>, true>(true)
+same<TakesUndefined<BrowserReconnectOptions>, true>(true)
+same<TakesUndefined<MemoryClientOptions>, true>(true)
+
+// H11: a handler that stands alone fits every application, and one that says its own only that one.
+const alone: Handler = async (ws, c) => void (await ws.send(String(c.get('anything'))))
+sock.route('/alone', alone)
+new Sock(new Hono()).route('/alone', alone)
+app.get('/alone', upgrade(alone))
+const particular: Handler<AppEnv> = (_ws, c) => void c.var.user.name
+sock.route('/particular', particular)
+// @ts-expect-error reads variables that this application has not
+new Sock(new Hono<{ Variables: { other: 1 } }>()).route('/particular', particular)
