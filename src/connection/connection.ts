@@ -105,12 +105,15 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
   /** As `receive`, for binary. A text message closes the connection with 1003 and rejects. */
   receiveBytes(): Promise<Uint8Array<ArrayBuffer>>
   receiveBytes(options?: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | null>
-  /** As `receiveText`, parsed. Text that is not JSON closes the connection with 1007 and rejects. */
+  /**
+   * As `receiveText`, parsed. Text that is not JSON closes the connection with 1007 and rejects. With a timeout, `null`
+   * may be the message `null` as well: where that is one, parse what `receiveText` gives.
+   */
   receiveJson(options?: ReceiveOptions): Promise<unknown>
   /**
    * Waits for the next message and gives it in parts while it arrives, so that one larger than memory can pass:
-   * `maxMessageSize` bounds it as any other, what is held at a time is bounded by `inboxBytes`. Read it to its end, or
-   * cancel it, before the next `receive`.
+   * `maxMessageSize` bounds it as any other. What is held at a time is at most 16 × `inboxBytes`, or what one chunk
+   * inflates to. Read it to its end, or cancel it, before the next `receive`.
    */
   receiveStream(): Promise<ReadableStream<string> | ReadableStream<Uint8Array>>
   receiveStream(options?: ReceiveOptions): Promise<ReadableStream<string> | ReadableStream<Uint8Array> | null>
@@ -123,7 +126,10 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
    * @throws {ConnectionClosed} after the connection has ended, or began to
    */
   send(data: Out, options?: SendMessageOptions): Promise<boolean>
-  /** Sends one message in fragments as its parts come. Other messages wait behind it; control frames do not. */
+  /**
+   * Sends one message in fragments as its parts come. Other messages wait behind it; control frames do not. So a source
+   * that awaits a `send` on this connection waits for itself, and no part follows.
+   */
   sendStream(parts: SendableParts, options?: SendMessageOptions): Promise<boolean>
   /** Sends `JSON.stringify(value)` as text. */
   sendJson(value: unknown, options?: SendMessageOptions): Promise<boolean>
@@ -147,7 +153,10 @@ export interface Connection<In = Received, Out = Sendable> extends AsyncIterable
    * @throws {TypeError | RangeError} at the call, for a code or reason that may not be sent
    */
   close(code?: number, reason?: string): Promise<CloseInfo>
-  /** Drops the connection now, with what is unsent, and no Close: the peer sees 1006. */
+  /**
+   * Drops the connection now, with what is unsent, and no Close: the peer sees 1006. Where a host cannot drop one, it
+   * sends a Close instead (docs/runtimes.md).
+   */
   terminate(): void
 
   /** Messages as a stream; reading it is calling `receive`. */

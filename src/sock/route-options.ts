@@ -92,7 +92,7 @@ export interface RouteOptions<
   maxConnections?: number | undefined
   /** As `maxConnections`, per `connectionKey`, which it needs. One more gets 429 with Retry-After. @default Infinity */
   maxConnectionsPerKey?: number | undefined
-  /** Whose connection this is: a user, or an address (`getConnInfo` of Hono); `undefined` counts for nobody. */
+  /** Whose connection this is, at once: a user, or an address (`getConnInfo` of Hono). `undefined` counts for nobody. */
   connectionKey?: Callback<[c: Context<E, P, I>], string | undefined> | undefined
   /**
    * The last word before the upgrade. A `Response`, returned or thrown, or an `HTTPException` refuses. Any other value

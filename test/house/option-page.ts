@@ -51,7 +51,7 @@ const ROUTE_EDGES: NamesOf<typeof ROUTE_OPTIONS> = {
   handshakeTimeout: '503 with Retry-After',
   maxConnections: '503 with Retry-After',
   maxConnectionsPerKey: '429 with Retry-After',
-  connectionKey: '`undefined` counts for nobody; an error in it: 500',
+  connectionKey: '`undefined` counts for nobody; an error in it, or what is no string: 500',
   beforeUpgrade: 'what it returns or throws; any other error: 500',
   onError: 'an error in it is reported with `console.error`',
   errorToClose: '`undefined`: close 1011',
