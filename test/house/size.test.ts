@@ -7,11 +7,11 @@ import { ROOT } from '../subject/runtime.ts'
 
 /** Bytes of our own code, packages left out; about 5 % above what it was when the ceiling was set. */
 const CEILINGS: Readonly<Record<string, number>> = {
-  '.': 22_900,
-  './server': 29_300,
-  './client': 26_900,
-  './client browser': 10_900,
-  './client workerd': 10_900,
+  '.': 24_500,
+  './server': 30_800,
+  './client': 28_400,
+  './client browser': 11_800,
+  './client workerd': 11_800,
   './testing': 23_200,
   './codec': 18_100,
 }
