@@ -156,7 +156,9 @@ function parseFields(lines: readonly string[], kind: HeadKind): HeaderList {
     const last = headers.at(-1)
     // RFC 9112 §5.2: a server may refuse a folded line, a client must unfold it.
     if (kind === 'response' && last !== undefined && /^[ \t]/.test(line)) {
-      last[1] = `${last[1]} ${trimWhitespace(line)}`
+      const more = trimWhitespace(line)
+      // Whitespace around the whole value is no part of it (RFC 9112 §5.1).
+      if (more !== '') last[1] = last[1] === '' ? more : `${last[1]} ${more}`
       continue
     }
     const colon = line.indexOf(':')

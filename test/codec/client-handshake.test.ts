@@ -259,6 +259,14 @@ describe('the 101', () => {
     expect(answered({ Upgrade: 'WebSocket' })).toHaveLength(1)
   })
 
+  test('P8 WP-42 a server that folds its header lines is accepted (RFC 9112 §5.2)', () => {
+    for (const fold of [(value: string) => `\r\n ${value}`, (value: string) => `${value}\r\n\t\r\n `]) {
+      const { client, answer } = asked()
+      const folded = answer.map(([name, value]) => [name, fold(value)] as const)
+      expect(feed(client, head(SWITCHING, folded))[0]?.type).toBe('AcceptConnection')
+    }
+  })
+
   test('WP-42 Sec-WebSocket-Accept must answer the key, once', () => {
     for (const value of [null, '', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=']) {
       expect(unacceptable({ 'Sec-WebSocket-Accept': value }).message).toBe(

@@ -203,6 +203,23 @@ describe('response heads', () => {
     expect(parseResponseHead('HTTP/1.1 200 OK\r\nX: a\r\n  b\r\n\tc').headers).toEqual([['x', 'a b c']])
     expect(failure(() => parseResponseHead('HTTP/1.1 200 OK\r\n folded'))[0]).toBe(0)
   })
+
+  test('P8 whitespace around an unfolded value is no part of it (RFC 9112 §5.1)', () => {
+    for (const value of ['\r\n a', ' a\r\n ', '\r\n\t\r\n a \r\n \t', ' \t\r\n\ta\t\r\n ']) {
+      expect(parseResponseHead(`HTTP/1.1 200 OK\r\nX:${value}\r\nY: b`).headers).toEqual([
+        ['x', 'a'],
+        ['y', 'b'],
+      ])
+    }
+    expect(parseResponseHead('HTTP/1.1 200 OK\r\nX:\r\n \r\n\t').headers).toEqual([['x', '']])
+  })
+
+  test('P8 time is linear in the lines of one value', () => {
+    const head = `HTTP/1.1 200 OK\r\nX: a${'\r\n b'.repeat(200_000)}`
+    let value = ''
+    expect(processorTime(() => (value = parseResponseHead(head).headers[0]?.[1] ?? ''))).toBeLessThan(2_000)
+    expect(value).toHaveLength(400_001)
+  })
 })
 
 describe('writing', () => {
