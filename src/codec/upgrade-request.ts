@@ -61,7 +61,7 @@ export function checkUpgradeRequest(request: ParsedRequest): UpgradeRequest {
   // Point 4
   if (!hasToken(headers, 'connection', 'upgrade'))
     refuse("Header 'Connection' must contain 'Upgrade' (RFC 6455 §4.2.1)")
-  checkVersion(headers)
+  checkVersion(headers, UPGRADE_REQUIRED)
   const key = readKey(headers)
   // Point 3
   if (!isWebSocketUpgrade(headers)) refuse("Header 'Upgrade' must contain 'websocket' (RFC 6455 §4.2.1)")
@@ -76,17 +76,24 @@ export function checkUpgradeRequest(request: ParsedRequest): UpgradeRequest {
   }
 }
 
+/** What a 426 must say over HTTP/1.1: the protocol, which is this hop's affair (RFC 9110 §15.5.22, §7.8). */
+const UPGRADE_REQUIRED: HeaderList = [
+  ['Upgrade', 'websocket'],
+  ['Connection', 'Upgrade'],
+]
+
 /**
  * §4.2.1 point 6, and §4.2.2 for the answer.
  *
+ * @param required what a 426 says besides
  * @throws {HandshakeError} 426, or 400 when there is none, with the version that is spoken here
  */
-export function checkVersion(headers: HeaderSource): void {
+export function checkVersion(headers: HeaderSource, required: HeaderList = []): void {
   const versions = headerValues(headers, 'sec-websocket-version')
   if (versions.length === 1 && trimWhitespace(versions[0] as string) === '13') return
   const answer: HeaderList = [['Sec-WebSocket-Version', '13']]
   if (versions.length === 0) refuse("Header 'Sec-WebSocket-Version' is missing (RFC 6455 §4.2.1)", 400, answer)
-  refuse("Header 'Sec-WebSocket-Version' must be 13 (RFC 6455 §4.2.1)", 426, answer)
+  refuse("Header 'Sec-WebSocket-Version' must be 13 (RFC 6455 §4.2.1)", 426, [...answer, ...required])
 }
 
 /** Point 5; §11.3.1 allows it once. Lines that a host has joined with a comma fail the grammar. */

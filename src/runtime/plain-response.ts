@@ -26,13 +26,22 @@ export function lastResponse(incoming: IncomingMessage, socket: Duplex): ServerR
 
 /** Answers with status, headers and streamed body, then ends the connection. */
 export function writeResponse(incoming: IncomingMessage, socket: Duplex, response: Response): void {
-  const listener = getRequestListener(() => response, {
+  const last = closing(response)
+  const listener = getRequestListener(() => last, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
     // A request that Fetch cannot express is refused all the same.
-    errorHandler: () => response,
+    errorHandler: () => last,
   })
   void listener(incoming, lastResponse(incoming, socket))
+}
+
+/** A response that has its own `Connection`, such as `Upgrade`, is not told by the runtime that it is the last one. */
+function closing(response: Response): Response {
+  if (!response.headers.has('Connection')) return response
+  const headers = new Headers(response.headers)
+  headers.append('Connection', 'close')
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
 }
 
 /** An answer of ours: one line of text that says what is wrong. */

@@ -73,6 +73,8 @@ describe('extended CONNECT', () => {
       const error = refusal(() => checkExtendedConnect(changed(HEADERS, change)))
       expect([error.status, error.message]).toEqual([status, message])
       if (status === 405) expect(error.headers).toEqual([['Allow', 'CONNECT']])
+      // `Upgrade` and `Connection` would make the answer malformed (RFC 9113 §8.2.2).
+      if (status === 426) expect(error.headers).toEqual([['Sec-WebSocket-Version', '13']])
     })
   }
 

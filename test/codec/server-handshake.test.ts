@@ -152,8 +152,9 @@ describe('the request', () => {
     }
   })
 
-  test('WP-23 R27 another version is 426, an absent one 400; both name 13', () => {
-    const answer = [['Sec-WebSocket-Version', '13']]
+  test('WP-23 R27 another version is 426 with Upgrade, an absent one 400; both name 13', () => {
+    const named = [['Sec-WebSocket-Version', '13']]
+    const answer = [...named, ['Upgrade', 'websocket'], ['Connection', 'Upgrade']]
     for (const version of ['12', '8', '14', 'not-a-digit', '', '13, 8', '013']) {
       const error = refused(withHeader('Sec-WebSocket-Version', version))
       expect([error.status, error.headers]).toEqual([426, answer as never])
@@ -162,7 +163,7 @@ describe('the request', () => {
     const twice = refused(also(['Sec-WebSocket-Version', '13']))
     expect([twice.status, twice.headers]).toEqual([426, answer as never])
     const absent = refused(without('Sec-WebSocket-Version'))
-    expect([absent.status, absent.headers]).toEqual([400, answer as never])
+    expect([absent.status, absent.headers]).toEqual([400, named as never])
     expect(absent.message).toBe("Header 'Sec-WebSocket-Version' is missing (RFC 6455 §4.2.1)")
   })
 
@@ -453,7 +454,7 @@ describe('the answer', () => {
     const error = refusal(() => feed(handshake, requestWire(withHeader('Sec-WebSocket-Version', '8'))))
     expect(handshake.state).toBe('CONNECTING')
     expect(textOf(handshake.send(error.eventHint))).toBe(
-      'HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n',
+      'HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n',
     )
     expect(handshake.state).toBe('CLOSED')
   })

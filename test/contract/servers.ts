@@ -124,6 +124,7 @@ function worker(name: string, date: string, file: string, skips: Readonly<Record
       'R17 a handler that does not receive for a while': NO_PAUSE,
       'H18 cleanup runs once when the handler terminates': NO_TERMINATE,
       'H15 a plain GET on the path of a route alone': 'the host leaves the header Upgrade out of an answer',
+      'R27 the 426 of an old version': 'the host leaves the header Upgrade out of an answer',
       'R1 a client that vanishes during a slow hook':
         'the host does not say that the client has left; the handler starts, and ends',
       'C13 ping measures': NO_PING,

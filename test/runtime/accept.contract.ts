@@ -109,6 +109,8 @@ test(`S17 R27 ${RAW_MODE} a request that cannot be upgraded is refused and throw
   const cases: [string, number, RegExp][] = [
     [request('/', UPGRADE, 'POST'), 405, /allow: get/i],
     [request('/', UPGRADE).replace('Version: 13', 'Version: 12'), 426, /sec-websocket-version: 13/i],
+    [request('/', UPGRADE).replace('Version: 13', 'Version: 12'), 426, /\r\nupgrade: websocket\r\n/i],
+    [request('/', UPGRADE).replace('Version: 13', 'Version: 12'), 426, /\r\nconnection: upgrade\r\n/i],
     [request('/', [...UPGRADE, 'Sec-WebSocket-Key: x']), 400, /'Sec-WebSocket-Key' must occur once/],
   ]
   for (const [text, status, said] of cases) {

@@ -96,6 +96,7 @@ app.get('/refuse', () => {
   ] as [string, string][]
   throw new HTTPException(401, { res: new Response('{"error":"who are you"}', { status: 401, headers }) })
 })
+app.get('/old', (c) => c.text('another version', 426, { Upgrade: 'websocket', Connection: 'Upgrade' }))
 app.get('/stream', (c) => {
   let part = 0
   const body = new ReadableStream({

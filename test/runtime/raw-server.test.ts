@@ -249,6 +249,14 @@ for (const runtime of RUNTIMES) {
       expect(await client.untilEnd()).toContain('\r\n{"error":"who are you"}')
     })
 
+    test('R27 the 426 of another version names the protocol, and is the last answer', async () => {
+      using client = await open()
+      const { headers } = await client.send(request('/old', UPGRADE)).response(426)
+      expect(headers).toContain('upgrade: websocket')
+      expect(headers).toContain('connection: upgrade, close')
+      await client.untilEnd()
+    })
+
     test('R7 a refusal is read by a client that goes on sending', async () => {
       using client = await open()
       client.send(request('/slow?ms=50', UPGRADE).replace('/slow', '/refuse'))

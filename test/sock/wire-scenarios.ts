@@ -64,6 +64,15 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'R27 the 426 of an old version has Upgrade and Connection',
+    async run(url) {
+      const old = UPGRADE.map((line) => line.replace(': 13', ': 12'))
+      const answer = (await refused(url, request('/echo', old), 426)).toLowerCase()
+      expect(answer).toContain('\r\nupgrade: websocket\r\n')
+      expect(answer).toMatch(/\r\nconnection: .*upgrade/)
+    },
+  },
+  {
     name: 'R28 CR and LF in a header that the application sets are refused, never on the wire',
     async run(url) {
       expect(await refused(url, request('/inject', UPGRADE) + frame('abc'), 500)).not.toContain('evil')
