@@ -5,7 +5,7 @@
  */
 import { type Agreement, agreementHeaders } from './accept-headers.ts'
 import { HandshakeError } from './errors.ts'
-import { type HeaderList, headerValues, isHost, parseExtensions } from './header.ts'
+import { type HeaderList, headerValues, isHost, isOriginForm, parseExtensions } from './header.ts'
 import { checkVersion, readOrigin, readSubprotocols, type UpgradeRequest } from './upgrade-request.ts'
 
 /** What a valid extended CONNECT asks for. */
@@ -14,8 +14,8 @@ export interface ExtendedConnect extends Omit<UpgradeRequest, 'key'> {
   readonly target: string
 }
 
-/** Headers of HTTP/1.1 that make an HTTP/2 request malformed (RFC 9113 §8.2.2), and `Host`, which `:authority` replaces. */
-const FORBIDDEN = ['connection', 'upgrade', 'transfer-encoding', 'keep-alive', 'proxy-connection', 'host'] as const
+/** Headers of HTTP/1.1 that make an HTTP/2 request malformed (RFC 9113 §8.2.2). */
+const FORBIDDEN = ['connection', 'upgrade', 'transfer-encoding', 'keep-alive', 'proxy-connection'] as const
 
 /**
  * Checks an extended CONNECT and reads what it asks for.
@@ -33,11 +33,15 @@ export function checkExtendedConnect(headers: HeaderList): ExtendedConnect {
   const scheme = pseudoHeader(headers, ':scheme')
   if (scheme !== 'https' && scheme !== 'http') refuse("Header ':scheme' must be 'https' or 'http' (RFC 8441 §5)")
   const target = pseudoHeader(headers, ':path')
-  if (!target.startsWith('/')) refuse("Header ':path' must be a path (RFC 8441 §4)")
+  if (!isOriginForm(target)) refuse("Header ':path' must be a path (RFC 8441 §4)")
   const host = pseudoHeader(headers, ':authority')
   if (!isHost(host)) refuse("Header ':authority' must hold one host (RFC 8441 §4)")
   for (const name of FORBIDDEN) {
     if (headerValues(headers, name).length > 0) refuse(`Header '${name}' must be absent (RFC 9113 §8.2.2)`)
+  }
+  // RFC 9113 §8.3.1: `:authority` stands for it, and a gateway may have kept it.
+  if (headerValues(headers, 'host').some((value) => value.toLowerCase() !== host.toLowerCase())) {
+    refuse("Header 'host' must be as ':authority' (RFC 9113 §8.3.1)")
   }
   checkVersion(headers)
   return {

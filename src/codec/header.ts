@@ -24,6 +24,9 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const TOKEN_HERE = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 // No comma, though RFC 3986 has it: Fetch joins two Host lines with one.
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+;=]+)(?::\d*)?$/
+// ASCII without spaces and `#`: more than a URI may hold, and nothing that would end it (RFC 9112 §3.2).
+const ORIGIN_FORM = /^\/[\x21\x22\x24-\x7e]*$/
+const ABSOLUTE_FORM = /^https?:\/\/(?![/?])[\x21\x22\x24-\x7e]+$/i
 const LINE_BREAKING = /[\0\r\n]/
 const ONE_LINE = /^[^\0\r\n\u0100-\uffff]*$/
 const SPACE = 0x20
@@ -49,6 +52,16 @@ export function isToken(text: string): boolean {
 /** Whether `text` is a host with an optional port, as `Host` carries it (RFC 9112 §3.2). */
 export function isHost(text: string): boolean {
   return HOST.test(text)
+}
+
+/** Whether `text` is a path with an optional query, as most requests name their target (RFC 9112 §3.2.1). */
+export function isOriginForm(text: string): boolean {
+  return ORIGIN_FORM.test(text)
+}
+
+/** Whether `text` is an `http` or `https` URL, as a request to a proxy names its target (RFC 9112 §3.2.2). */
+export function isAbsoluteForm(text: string): boolean {
+  return ABSOLUTE_FORM.test(text)
 }
 
 const NO_VALUES: readonly string[] = []

@@ -47,6 +47,9 @@ describe('extended CONNECT', () => {
     [{ ':scheme': 'wss' }, 400, "Header ':scheme' must be 'https' or 'http' (RFC 8441 §5)"],
     [{ ':path': null }, 400, "Header ':path' must be a path (RFC 8441 §4)"],
     [{ ':path': '*' }, 400, "Header ':path' must be a path (RFC 8441 §4)"],
+    [{ ':path': '/a#b' }, 400, "Header ':path' must be a path (RFC 8441 §4)"],
+    [{ ':path': '/a b' }, 400, "Header ':path' must be a path (RFC 8441 §4)"],
+    [{ ':path': 'https://example.com/' }, 400, "Header ':path' must be a path (RFC 8441 §4)"],
     [{ ':authority': null }, 400, "Header ':authority' must hold one host (RFC 8441 §4)"],
     [{ ':authority': 'a, b' }, 400, "Header ':authority' must hold one host (RFC 8441 §4)"],
     [{ 'sec-websocket-version': '8' }, 426, "Header 'Sec-WebSocket-Version' must be 13 (RFC 6455 §4.2.1)"],
@@ -56,7 +59,8 @@ describe('extended CONNECT', () => {
     [{ 'transfer-encoding': 'chunked' }, 400, "Header 'transfer-encoding' must be absent (RFC 9113 §8.2.2)"],
     [{ 'keep-alive': 'timeout=5' }, 400, "Header 'keep-alive' must be absent (RFC 9113 §8.2.2)"],
     [{ 'proxy-connection': 'x' }, 400, "Header 'proxy-connection' must be absent (RFC 9113 §8.2.2)"],
-    [{ host: 'example.com' }, 400, "Header 'host' must be absent (RFC 9113 §8.2.2)"],
+    [{ host: 'example.com' }, 400, "Header 'host' must be as ':authority' (RFC 9113 §8.3.1)"],
+    [{ host: '' }, 400, "Header 'host' must be as ':authority' (RFC 9113 §8.3.1)"],
     [
       { 'sec-websocket-protocol': 'a b' },
       400,
@@ -77,6 +81,14 @@ describe('extended CONNECT', () => {
       if (status === 426) expect(error.headers).toEqual([['Sec-WebSocket-Version', '13']])
     })
   }
+
+  test('P21 a host that a gateway has kept may stand beside the same :authority (RFC 9113 §8.3.1)', () => {
+    for (const host of ['example.com:8443', 'Example.COM:8443']) {
+      expect(checkExtendedConnect([...HEADERS, ['host', host]]).host).toBe('example.com:8443')
+    }
+    const both = [...HEADERS, ['host', 'example.com:8443'], ['host', 'other']] as const
+    expect(refusal(() => checkExtendedConnect(both)).status).toBe(400)
+  })
 
   test('R35 a pseudo-header that occurs twice is refused', () => {
     for (const header of HEADERS) expect(() => checkExtendedConnect([...HEADERS, header])).toThrow(HandshakeError)
