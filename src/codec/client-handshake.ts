@@ -13,7 +13,9 @@ import {
   formatExtension,
   hasToken,
   headerValues,
+  isAbsoluteForm,
   isHost,
+  isOriginForm,
   isToken,
   parseExtensions,
 } from './header.ts'
@@ -242,7 +244,7 @@ const ANSWERED: ReadonlySet<string> = new Set([
 
 /** §3: the resource name, or an absolute URI for a proxy (§4.1 point 2). A fragment never is part of it. */
 function assertTarget(target: string): void {
-  if (typeof target !== 'string' || !/^(?:\/|https?:\/\/)[\x21\x22\x24-\x7e]*$/i.test(target)) {
+  if (typeof target !== 'string' || !(isOriginForm(target) || isAbsoluteForm(target))) {
     throw new TypeError(`target ${JSON.stringify(target)} must begin with '/' and be ASCII without spaces or '#'`)
   }
 }

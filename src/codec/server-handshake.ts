@@ -14,9 +14,16 @@ import { serverExtensionsHandshake } from './extension-negotiation.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import { HANDSHAKE_TRANSITIONS, type HandshakeState, type HandshakeTrigger } from './handshake-state.ts'
 import { assertExtraHeaders, assertHeader, formatExtension, type HeaderList } from './header.ts'
-import { DEFAULT_MAX_HEAD_SIZE, formatHead, formatStatusLine, HeadReader, parseRequestHead } from './http-head.ts'
+import {
+  DEFAULT_MAX_HEAD_SIZE,
+  formatHead,
+  formatStatusLine,
+  HeadReader,
+  parseRequestHead,
+  type RequestHead,
+} from './http-head.ts'
 import { RefusalBodyWriter } from './refusal-body.ts'
-import { checkUpgradeRequest, type ParsedRequest, type UpgradeRequest } from './upgrade-request.ts'
+import { checkUpgradeRequest, type UpgradeRequest } from './upgrade-request.ts'
 
 export { acceptHeaders } from './accept-headers.ts'
 export { acceptKey } from './accept-key.ts'
@@ -106,7 +113,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
     if (this.#request !== null || this.#failed || this.#state !== ConnectionState.CONNECTING) {
       throw new LocalProtocolError('The handshake has a request already', 'RFC 6455 §4.2')
     }
-    this.#orFail(() => this.#begin({ method: 'GET', httpVersion: '1.1', headers }, target))
+    this.#orFail(() => this.#begin({ method: 'GET', target, httpVersion: '1.1', headers }))
   }
 
   /** The next event, or `null` when more bytes are needed. */
@@ -157,7 +164,7 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
       const taken = this.#head.push(data)
       if (taken === -1) return
       const head = parseRequestHead(this.#head.text)
-      this.#begin(head, head.target)
+      this.#begin(head)
       rest = data.subarray(taken)
     }
     if (this.#trailing.length + rest.length > this.#maxTrailingData) {
@@ -171,13 +178,13 @@ export class ServerHandshake implements Iterable<HandshakeEvent> {
     this.#trailing.append(rest)
   }
 
-  #begin(head: ParsedRequest & { readonly headers: HeaderList }, target: string): void {
+  #begin(head: RequestHead): void {
     const request = checkUpgradeRequest(head)
     this.#request = request
     this.#events.push({
       type: 'Request',
       host: request.host,
-      target,
+      target: head.target,
       extensions: request.extensions.map(({ name, parameters }) => formatExtension(name, parameters)),
       extraHeaders: head.headers
         .map(([name, value]) => [name.toLowerCase(), value] as const)

@@ -6,7 +6,9 @@ import {
   type HeaderSource,
   hasToken,
   headerValues,
+  isAbsoluteForm,
   isHost,
+  isOriginForm,
   isToken,
   parseExtensions,
   parseTokenList,
@@ -30,6 +32,8 @@ export interface UpgradeRequest {
 /** A request as it was parsed. */
 export interface ParsedRequest {
   readonly method: string
+  /** Request target as it was on the wire. `undefined`: somebody else has checked it. */
+  readonly target?: string | undefined
   /** Such as `1.1`. `undefined`: a Fetch host has checked the version and `Host`. */
   readonly httpVersion?: string | undefined
   readonly headers: HeaderSource
@@ -50,10 +54,13 @@ export function isWebSocketUpgrade(headers: HeaderSource): boolean {
  *   400 for everything else
  */
 export function checkUpgradeRequest(request: ParsedRequest): UpgradeRequest {
-  const { method, httpVersion, headers } = request
+  const { method, target, httpVersion, headers } = request
   // §4.2.1 point 1
   if (method !== 'GET') {
     refuse('Method must be GET (RFC 6455 §4.2.1)', 405, [['Allow', 'GET']])
+  }
+  if (target !== undefined && !isOriginForm(target) && !isAbsoluteForm(target)) {
+    refuse('Request target must be a path or an http URL (RFC 6455 §4.2.1)')
   }
   if (httpVersion !== undefined && !/^1\.[1-9]$/.test(httpVersion)) {
     refuse('HTTP version must be 1.1 (RFC 6455 §4.2.1)')

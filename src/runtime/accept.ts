@@ -72,12 +72,12 @@ export function accept(
 }
 
 function check(
-  { method = 'GET', httpVersion = '1.1' }: ParsedUpgrade,
+  { method = 'GET', url: target = '/', httpVersion = '1.1' }: ParsedUpgrade,
   headers: HeaderList,
   socket: Duplex,
 ): UpgradeRequest {
   try {
-    return checkUpgradeRequest({ method, httpVersion, headers })
+    return checkUpgradeRequest({ method, target, httpVersion, headers })
   } catch (error) {
     if (error instanceof HandshakeError) refuse(socket, error)
     throw error

@@ -126,6 +126,24 @@ describe('the request', () => {
     })
   }
 
+  for (const target of ['*', 'example.com:80', 'ftp://example.com/', 'ws://example.com/', '/a#b', 'http:///a', '']) {
+    test(`P7 the request target ${JSON.stringify(target)} is refused with 400 (RFC 9112 §3.2)`, () => {
+      const message = 'Request target must be a path or an http URL (RFC 6455 §4.2.1)'
+      const given = refusal(() => new ServerHandshake().initiateUpgradeConnection(REQUEST_HEADERS, target))
+      expect([given.status, given.message]).toEqual([400, message])
+      if (target === '') return
+      const error = refusal(() => feed(new ServerHandshake(), requestWire(REQUEST_HEADERS, `GET ${target} HTTP/1.1`)))
+      expect([error.status, error.message]).toEqual([400, message])
+    })
+  }
+
+  test('P7 a request target is a path, or an http URL as for a proxy', () => {
+    for (const target of ['/', '/a%20b?c=?/', '//a', 'http://example.com', 'HTTPS://example.com:80/?a']) {
+      const [event] = feed(new ServerHandshake(), requestWire(REQUEST_HEADERS, `GET ${target} HTTP/1.1`))
+      expect(event).toMatchObject({ type: 'Request', target })
+    }
+  })
+
   test('WP-22 Connection must contain Upgrade', () => {
     for (const headers of [
       without('Connection'),

@@ -135,6 +135,16 @@ test(`S17 R27 ${RAW_MODE} a request that cannot be upgraded is refused and throw
   }
 })
 
+test(`S17 ${RAW_MODE} a request target that is none is refused and thrown`, async () => {
+  const server = createServer((socket) => {
+    assert.throws(() => accept({ url: '*', headers: HEADERS }, socket), HandshakeError)
+  })
+  using client = await WireClient.open({ port: await listening(server) })
+  await client.response(400)
+  assert.match(await client.untilEnd(), /Request target must be a path/)
+  server.close()
+})
+
 test(`S17 ${RAW_MODE} wrong options are thrown, and nothing is sent`, async () => {
   const server = createServer((socket) => {
     assert.throws(() => accept({ headers: HEADERS }, socket, undefined, { maxMessageSize: -1 }), RangeError)
