@@ -5,6 +5,7 @@
  * whole application has answered: `hostedFetch` is the outermost function, the middleware of a route only says what it
  * wants. The two find each other by the request.
  */
+import type { HeaderList } from '../codec/header.ts'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { bunHost, bunServer } from './bun.ts'
@@ -31,12 +32,39 @@ export function hostOf(env: unknown): Host | undefined {
   return isCloudflare() ? cloudflareHost : undefined
 }
 
-/** Why a request cannot be upgraded, and what to do. */
-export function noAdapter(env: unknown): string {
-  const host = hostOf(env)
+/** The answer to a request that cannot be upgraded: why, and what to do. */
+export function noAdapter(env: unknown): readonly [status: number, message: string, headers?: HeaderList] {
+  const incoming = incomingOf(env)
+  // What its parser reports as an upgrade comes with an upgrader.
+  if (incoming !== undefined && listensForUpgrades(incoming)) return [400, NOT_REPORTED, [['Connection', 'close']]]
+  const host = incoming === undefined ? hostOf(env) : undefined
   return host === undefined
-    ? 'No adapter: this server cannot upgrade. Start the application with serve() from fetch-sock/server, or see docs/runtimes.md for Bun.serve, Deno.serve and Cloudflare Workers'
-    : `No adapter: the application that ${host.mode} runs has no Sock of its own, or middleware has replaced the request. Call sock.mount(app) with the outermost application, or start it with serve() from fetch-sock/server`
+    ? [
+        501,
+        'No adapter: this server cannot upgrade. Start the application with serve() from fetch-sock/server, or see docs/runtimes.md for Bun.serve, Deno.serve and Cloudflare Workers',
+      ]
+    : [
+        501,
+        `No adapter: the application that ${host.mode} runs has no Sock of its own, or middleware has replaced the request. Call sock.mount(app) with the outermost application, or start it with serve() from fetch-sock/server`,
+      ]
+}
+
+const NOT_REPORTED =
+  "The HTTP parser of this server did not take the request for an upgrade: send it again as the first of its connection, with 'Connection: Upgrade' and no whitespace behind"
+
+/** As much of an `IncomingMessage` of `node:http` as says whose it is. */
+interface Incoming {
+  readonly socket?: { readonly server?: { listenerCount(event: string): number } | undefined } | undefined
+}
+
+/** What a server of `node:http` gives beside a request: ours, or that of `@hono/node-server`. */
+function incomingOf(env: unknown): Incoming | undefined {
+  return (env as { readonly incoming?: Incoming } | undefined)?.incoming
+}
+
+/** Whether somebody has the upgrades of this server, as `serve` and `attach` do. */
+function listensForUpgrades({ socket }: Incoming): boolean {
+  return (socket?.server?.listenerCount('upgrade') ?? 0) > 0
 }
 
 /**

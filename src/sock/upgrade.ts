@@ -88,7 +88,7 @@ export function upgradeRoute(
       const { asked, subprotocol, route } = admitted
       if (upgrader === undefined) {
         places.release()
-        return refuse(c, 501, noAdapter(c.env))
+        return refuse(c, ...noAdapter(c.env))
       }
       const acceptance: { -readonly [K in keyof Acceptance]: Acceptance[K] } = {
         asked,

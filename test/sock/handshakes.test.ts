@@ -104,6 +104,27 @@ describe('a thousand handshakes at once', () => {
   }
 })
 
+describe('an upgrade that the parser of node:http takes for a plain request', () => {
+  const tab = request('/slow?ms=0', UPGRADE).replace('Connection: Upgrade', 'Connection: keep-alive, Upgrade\t')
+  const behind = request('/slow?ms=100') + request('/slow?ms=0', UPGRADE)
+
+  for (const runtime of RUNTIMES) {
+    test(`H16 gets 400 with the reason, and the end of its connection, on ${runtime}`, async () => {
+      const answers: string[] = []
+      for (const text of [tab, behind]) {
+        using client = await WireClient.open(serverOn(runtime))
+        answers.push(await client.send(text).until(/HTTP\/1\.1 (?!426)/))
+        if (client.text.includes(SWITCHING)) continue
+        expect(await client.untilEnd()).toContain('did not take the request for an upgrade')
+        expect(client.text).toContain('HTTP/1.1 400 ')
+        expect(client.text.toLowerCase()).toContain('\r\nconnection: close\r\n')
+      }
+      // Each of them has one that it does not see.
+      expect(answers.some((answer) => !answer.includes(SWITCHING))).toBe(true)
+    })
+  }
+})
+
 describe('clients that reset at any moment of the handshake', () => {
   const DURATION = process.env.CI === 'true' ? 30_000 : 10_000
   const CLIENTS = 12

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from 'bun:test'
+import { createServer } from 'node:http'
 import { Hono } from 'hono'
 import { Sock } from '../../src/sock/sock.ts'
 import { upgrade } from '../../src/sock/upgrade.ts'
@@ -21,7 +22,8 @@ describe('without a connection', () => {
   test('H17 no adapter: 501 whose body says what to do', async () => {
     const app = new Hono()
     new Sock(app).route('/x', () => {})
-    for (const env of [undefined, {}, { other: 1 }]) {
+    // The last is that of @hono/node-server, to which nobody has attached.
+    for (const env of [undefined, {}, { other: 1 }, { incoming: { socket: { server: createServer() } } }]) {
       const answer = await app.request('/x', asUpgrade, env)
       expect(answer.status).toBe(501)
       const body = await answer.text()
