@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
+import { ignoreError } from './duplex-transport.ts'
 import { nodeClock } from './node-clock.ts'
 
 /** Milliseconds that the peer has to close its side after our answer; then the socket is dropped. */
@@ -24,6 +25,11 @@ export function lastResponse(incoming: IncomingMessage, socket: Duplex): ServerR
   return outgoing
 }
 
+/** Whether a response to an earlier request is still to be written to the socket. */
+export function isPipelined(socket: Duplex): boolean {
+  return (socket as { _httpMessage?: unknown })._httpMessage != null
+}
+
 /** Answers with status, headers and streamed body, then ends the connection. */
 export function writeResponse(incoming: IncomingMessage, socket: Duplex, response: Response): void {
   const last = closing(response)
@@ -34,6 +40,14 @@ export function writeResponse(incoming: IncomingMessage, socket: Duplex, respons
     errorHandler: () => last,
   })
   void listener(incoming, lastResponse(incoming, socket))
+}
+
+/** Refuses a CONNECT, on which runtimes end the connection without a word: nobody here is a proxy. */
+export function refuseConnect(incoming: IncomingMessage, socket: Duplex): void {
+  socket.on('error', ignoreError)
+  // An answer must not overtake that to an earlier request.
+  if (isPipelined(socket)) socket.destroy()
+  else lastResponse(incoming, socket).writeHead(405, { Allow: 'GET', 'Content-Length': '0' }).end()
 }
 
 /** A response that has its own `Connection`, such as `Upgrade`, is not told by the runtime that it is the last one. */

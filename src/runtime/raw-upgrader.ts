@@ -12,7 +12,7 @@ import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
 import { headerList } from './header-list.ts'
 import { LiveSocket, type LiveSockets, type SocketHolder } from './live-sockets.ts'
-import { lastResponse, refusal, writeResponse } from './plain-response.ts'
+import { isPipelined, lastResponse, refusal, writeResponse } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
 import { RAW_MODE } from './raw-mode.ts'
 import { upgradeResponse } from './response-101.ts'
@@ -89,7 +89,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
   /** From the request to the answer. Never rejects. */
   async run(): Promise<void> {
     try {
-      if (this.#isPipelined) await this.#earlierResponses()
+      if (isPipelined(this.#socket)) await this.#earlierResponses()
       if (this.#decided) return
       checkHead(this.#incoming, this.headers)
       if (!isWebSocketUpgrade(this.headers)) {
@@ -136,10 +136,6 @@ export class RawHandshake implements Upgrader, SocketHolder {
     const request = fetchRequest(this.#incoming, this.headers, this.#live)
     const env = { incoming: this.#incoming, outgoing: undefined, [UPGRADER]: this }
     return this.#host.app.fetch(request, env)
-  }
-
-  get #isPipelined(): boolean {
-    return (this.#socket as { _httpMessage?: unknown })._httpMessage != null
   }
 
   /** A pipelined request may still wait for its response, which this answer must not overtake. */
@@ -212,7 +208,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
 
   #onDeadline(): void {
     this.#live.abort()
-    if (this.#isPipelined) this.terminate()
+    if (isPipelined(this.#socket)) this.terminate()
     else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
   }
 
@@ -234,7 +230,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
     const socket = this.#socket
     if (this.#answering) return false
     // Two attachments to one server find at the same moment that nobody has answered: the first has written nothing yet.
-    if (this.#isPipelined) return true
+    if (isPipelined(socket)) return true
     if (socket.destroyed || socket.writableEnded || bytesWritten(socket) !== this.#writtenBefore) return true
     return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0
   }

@@ -13,6 +13,7 @@ import {
 } from '../connection/live-connections.ts'
 import { LiveSockets } from './live-sockets.ts'
 import { nodeClock } from './node-clock.ts'
+import { refuseConnect } from './plain-response.ts'
 import { assertSupported, RAW_MODE } from './raw-mode.ts'
 import { type App, type RawBindings, RawHandshake, type RawHost } from './raw-upgrader.ts'
 import {
@@ -78,6 +79,10 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
     return hasToken([['upgrade', headers.upgrade ?? '']], 'upgrade', 'websocket') || server.listenerCount('upgrade') > 1
   }
   const unused = new UnusedSockets(server)
+  server.on('connect', (incoming, socket) => {
+    markUsed(socket)
+    if (server.listenerCount('connect') === 1) refuseConnect(incoming, socket)
+  })
   const { handshakeTimeout, onError, port = 3000, hostname: host, path } = options
   const attachment = attach(server, app, { handshakeTimeout, onError })
   await new Promise<void>((resolve, reject) => {

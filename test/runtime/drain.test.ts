@@ -155,6 +155,14 @@ describe('serve', () => {
     expect(server.connections).toBe(0)
   })
 
+  test('H16 a CONNECT is left to whoever else listens for it', async () => {
+    await using server = await serve(app, { port: 0, hostname: '127.0.0.1' })
+    server.server.on('connect', (_, socket) => socket.end('HTTP/1.1 200 OK\r\n\r\ntheirs'))
+    using client = await WireClient.open({ port: (server.address as { port: number }).port })
+    client.send('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n')
+    expect(await client.untilEnd()).toBe('HTTP/1.1 200 OK\r\n\r\ntheirs')
+  })
+
   test('H17 all interfaces are localhost in the URL, IPv6 stands in brackets', async () => {
     await using all = await serve(app, { port: 0 })
     expect(all.url).toMatch(/^http:\/\/localhost:\d+$/)

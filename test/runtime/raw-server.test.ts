@@ -141,6 +141,30 @@ for (const runtime of RUNTIMES) {
       expect(await (await fetch(`${server.url}/stream`)).text()).toBe('part 1;part 2;part 3;')
     })
 
+    test('H16 CONNECT gets 405 and the end of the connection', async () => {
+      using client = await open()
+      client.send('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n')
+      const { headers } = await client.response(405)
+      for (const line of ['allow: get', 'connection: close', 'content-length: 0']) expect(headers).toContain(line)
+      await client.untilEnd()
+    })
+
+    test('H16 R31 a CONNECT behind a GET that is not answered ends nothing but its connection', async () => {
+      using client = await open()
+      client.send(`${request('/slow?ms=100')}CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n`)
+      expect(await client.untilEnd()).not.toContain(' 405 ')
+      using next = await WireClient.open({ port: server.port })
+      await next.send(request('/page')).until('page http')
+    })
+
+    test('H16 a reset behind a CONNECT', async () => {
+      const client = await open()
+      client.send('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n')
+      client.reset()
+      using next = await WireClient.open({ port: server.port })
+      await next.send(request('/page')).until('page http')
+    })
+
     test('R21 Upgrade: h2c on a plain GET gets the normal response', async () => {
       using client = await open()
       client.send(
