@@ -181,10 +181,11 @@ class RunningServer implements Server {
     const stopped = this.#stop()
     const { deadline = DRAIN_DEADLINE } = options
     const end = (): void => void this.#end()
-    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : nodeClock.setTimeout(end, deadline)
+    // Not the clock's: this one keeps the process, which may wait for a handler and for nothing else.
+    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, deadline)
     const report = await drained
     await stopped
-    nodeClock.clearTimeout(timer)
+    clearTimeout(timer)
     return report
   }
 

@@ -110,6 +110,17 @@ for (const runtime of RUNTIMES) {
       expect(report.took).toBeGreaterThan(290)
     })
 
+    test('H18 S7 a drain keeps the process until its deadline, also for a handler that waits for nothing', async () => {
+      const options = { drainOnSignals: { deadline: 1000 } } satisfies ServeOptions
+      await using server = await startServer(runtime, APP, { args: [JSON.stringify(options)] })
+      const client = await connected(server, '/lingering')
+      const asked = performance.now()
+      server.kill('SIGTERM')
+      await answerClose(client, 1001)
+      expect(await server.exited).toBe('SIGTERM')
+      expect(performance.now() - asked).toBeGreaterThan(900)
+    })
+
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       test(`S7 drainOnSignals: ${signal} drains, then ends the process as it would have`, async () => {
         const options = { drainOnSignals: { deadline: 3000, code: 1012 } } satisfies ServeOptions
