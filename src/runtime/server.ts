@@ -1,5 +1,5 @@
 /** `fetch-sock/server`: a Fetch application with WebSockets, on `node:http` of Node, Bun and Deno. */
-import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -13,7 +13,7 @@ import {
 } from '../connection/live-connections.ts'
 import { LiveSockets } from './live-sockets.ts'
 import { nodeClock } from './node-clock.ts'
-import { refuseConnect } from './plain-response.ts'
+import { isPipelined, refuseConnect } from './plain-response.ts'
 import { assertSupported, RAW_MODE } from './raw-mode.ts'
 import { type App, type RawBindings, RawHandshake, type RawHost } from './raw-upgrader.ts'
 import {
@@ -160,6 +160,9 @@ class RunningServer implements Server {
     this.url =
       typeof this.address === 'string' ? `unix:${this.address}` : urlOf(this.address, hostname, tls !== undefined)
     this.#drainOptions = typeof drainOnSignals === 'object' ? drainOnSignals : {}
+    server.on('request', (incoming, outgoing) => {
+      outgoing.once('close', () => this.#onAnswered(incoming, outgoing))
+    })
     if (drainOnSignals !== false) for (const name of SIGNALS) process.on(name, this.#onSignal)
     this.#abort = signal
     signal?.addEventListener('abort', this.#onAbort)
@@ -215,6 +218,11 @@ class RunningServer implements Server {
   async #end(): Promise<void> {
     await this.#attachment.close()
     this.server.closeAllConnections()
+  }
+
+  /** A server that stops drops the connections that are idle at that moment; others become idle later. */
+  #onAnswered({ socket }: IncomingMessage, { shouldKeepAlive }: ServerResponse): void {
+    if (this.#stopped !== undefined && shouldKeepAlive && !isPipelined(socket)) socket.destroySoon()
   }
 
   readonly #onAbort = (): void => void this.close()

@@ -99,6 +99,28 @@ for (const runtime of RUNTIMES) {
       expect(report.took).toBeLessThan(10_000)
     })
 
+    test('S7 a drain does not wait for a kept-alive connection whose last request is answered', async () => {
+      await using server = await startServer(runtime, APP)
+      using small = await WireClient.open(server)
+      small.send(request('/slow?ms=600'))
+      using pipelined = await WireClient.open(server)
+      pipelined.send(request('/slow?ms=600') + request('/page'))
+      using large = await WireClient.open(server)
+      large.socket.pause()
+      large.send(request('/big'))
+      await stateWhen(server.url, ({ requests }) => requests['/slow'] === 2 && requests['/big'] === 1)
+      await fetch(`${server.url}/drain`, { method: 'POST', body: '{"deadline":20000}' })
+      await small.untilEnd()
+      large.socket.resume()
+      expect(small.text).toContain('slow page')
+      expect(await pipelined.untilEnd()).toContain('page http')
+      expect((await large.untilEnd()).match(/x{1000}/g)?.length).toBeGreaterThan(2990)
+      expect(await server.exited).toBe(0)
+      const report = JSON.parse(/^drained (.*)$/m.exec(server.stdout)?.[1] ?? '')
+      expect(report.took).toBeGreaterThan(400)
+      expect(report.took).toBeLessThan(2500)
+    })
+
     test('H18 a drain waits for handlers that outlive their connection', async () => {
       await using server = await startServer(runtime, APP)
       const client = await connected(server, '/outliving')
