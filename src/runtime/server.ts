@@ -1,5 +1,6 @@
 /** `fetch-sock/server`: a Fetch application with WebSockets, on `node:http` of Node, Bun and Deno. */
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Http2SecureServer, Http2Server } from 'node:http2'
 import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -29,6 +30,9 @@ export type { DrainOptions, DrainReport } from '../connection/live-connections.t
 export { type AcceptOptions, accept, type ParsedUpgrade } from './accept.ts'
 export type { App, RawBindings } from './raw-upgrader.ts'
 export type { AttachOptions, ServeOptions } from './server-options.ts'
+
+/** A server to attach to: what `serve` of `@hono/node-server` may return. Of HTTP/2, only one that has `allowHTTP1`. */
+export type AttachableServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer
 
 /** The WebSocket side of a server. */
 export interface Attachment {
@@ -104,9 +108,13 @@ export async function serve(app: App, options: ServeOptions = {}): Promise<Serve
  *
  * @throws {TypeError | RangeError} as `serve`
  */
-export function attach(server: HttpServer | HttpsServer, app: App, options: AttachOptions = {}): Attachment {
+export function attach(server: AttachableServer, app: App, options: AttachOptions = {}): Attachment {
   if (typeof app?.fetch !== 'function') throw new TypeError('The application must have a fetch method, as Hono has')
   if (typeof server?.on !== 'function') throw new TypeError('The server must be one of node:http or node:https')
+  // Servers of HTTP/2 have the one, those that can speak HTTP/1.1 the other.
+  if ('updateSettings' in server && !('headersTimeout' in server)) {
+    throw new TypeError("A server of HTTP/2 without allowHTTP1 never raises 'upgrade': use node:http or node:https")
+  }
   checkAttachOptions(options)
   assertSupported()
   const live = new LiveSockets(nodeClock)

@@ -2,7 +2,6 @@
  * A server that `@hono/node-server` made, with WebSockets of fetch-sock attached. First argument: the port. The second
  * says what stands beside them: a `ws` server when it is `shared`, another attachment when it is `twice`.
  */
-import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 import { serve } from '@hono/node-server'
@@ -48,7 +47,7 @@ app.get('/thinks', (c) => {
 })
 app.get('/left', (c) => c.text(`left: ${left}`))
 
-const server = serve({ fetch: app.fetch, port: Number(process.argv[2]), hostname: '127.0.0.1' }) as Server
+const server = serve({ fetch: app.fetch, port: Number(process.argv[2]), hostname: '127.0.0.1' })
 if (process.argv[3] === 'shared') {
   const others = new WebSocketServer({ noServer: true })
   server.on('upgrade', (incoming, socket, head) => {

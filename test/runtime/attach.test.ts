@@ -1,7 +1,13 @@
 /** `attach` to a server that somebody else made, alone and beside another 'upgrade' listener. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { createSecureServer, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { Hono } from 'hono'
+import { attach } from '../../src/runtime/server.ts'
+import { Sock } from '../../src/sock/sock.ts'
 import { RUNTIMES, type Started, startServer } from '../subject/start.ts'
+import { CERTIFICATE, KEY } from './certificate.ts'
 import { frame, request, serverFrame, UPGRADE, WireClient } from './wire-client.ts'
 
 const APP = join(import.meta.dir, 'attach-app.ts')
@@ -80,3 +86,24 @@ for (const runtime of RUNTIMES) {
     })
   })
 }
+
+const app = { fetch: (): Response => new Response('page') }
+
+test("H17 a server that never raises 'upgrade' is refused at the call", () => {
+  const secure = createSecureServer({ cert: CERTIFICATE, key: KEY })
+  for (const server of [createServer(), secure]) {
+    expect(() => attach(server, app)).toThrow(/^A server of HTTP\/2 without allowHTTP1 never raises 'upgrade'/)
+  }
+})
+
+test('H17 a server of HTTP/2 that allows HTTP/1.1', async () => {
+  const server = createSecureServer({ cert: CERTIFICATE, key: KEY, allowHTTP1: true })
+  const own = new Hono()
+  new Sock(own).route('/ws', (ws) => ws.send('secure'))
+  const attachment = attach(server, own)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  using client = await WireClient.open({ port: (server.address() as AddressInfo).port, tls: true })
+  await client.send(request('/ws', UPGRADE)).until(serverFrame('secure'))
+  await attachment.close()
+  server.close()
+})
