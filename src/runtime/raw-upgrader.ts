@@ -105,7 +105,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
     } catch (error) {
       if (error instanceof HandshakeError) return this.#decline(refusal(error.status, error.message))
       this.#decline(refusal(500, 'Internal Server Error'))
-      report(error, this.#host.onError)
+      void report(error, this.#host.onError)
     }
   }
 
@@ -238,9 +238,10 @@ export class RawHandshake implements Upgrader, SocketHolder {
 
 const RETRY_AFTER = { 'Retry-After': '5' } as const
 
-function report(error: unknown, onError: (error: unknown) => void): void {
+/** Tells `onError`, which may be asynchronous, and fail. */
+async function report(error: unknown, onError: (error: unknown) => unknown): Promise<void> {
   try {
-    onError(error)
+    await onError(error)
   } catch (another) {
     console.error(another)
   }

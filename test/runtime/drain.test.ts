@@ -158,15 +158,22 @@ for (const runtime of RUNTIMES) {
 
 const app = { fetch: (): Response => new Response('hello') }
 
+function fail(message: string): never {
+  throw new Error(message)
+}
+
 describe('serve', () => {
-  test('H16 an onError that throws changes nothing: the client gets its 500', async () => {
+  test.each([
+    ['throws', (): void => fail('of onError')],
+    ['rejects', async (): Promise<void> => fail('of onError')],
+  ])('H16 an onError that %s changes nothing: the client gets its 500', async (_, failing) => {
     const reported: unknown[] = []
     const throwing: ServeOptions = {
       port: 0,
       hostname: '127.0.0.1',
       onError: (error) => {
         reported.push(error)
-        throw new Error('of onError')
+        return failing()
       },
     }
     const { error: print } = console
