@@ -27,8 +27,8 @@ export interface ClientOptions extends ConnectionOptions {
   /** Gives up connecting. It has no effect on the open connection. */
   signal?: AbortSignal | undefined
   /**
-   * Redirects (301, 302, 303, 307, 308) to follow. Credentials are not sent on to another origin, and from TLS to a URL
-   * without it no redirect is followed.
+   * Redirects (301, 302, 303, 307, 308) to follow. Credentials, the key of `tls` among them, are not sent on to another
+   * origin, and from TLS to a URL without it no redirect is followed.
    *
    * @default 0
    */
@@ -124,7 +124,19 @@ export function redirectDial(dial: Dial, location: string): Dial | undefined {
   if (dial.secure && !secure) return undefined
   const sameOrigin = url.host === dial.url.host && url.protocol === dial.url.protocol
   const headers = sameOrigin ? dial.headers : dial.headers.filter(([name]) => !/^(authorization|cookie)$/i.test(name))
-  return { ...dial, url, secure, headers, maxRedirects: dial.maxRedirects - 1 }
+  const tls = sameOrigin ? dial.tls : withoutIdentity(dial.tls)
+  return { ...dial, url, secure, headers, tls, maxRedirects: dial.maxRedirects - 1 }
+}
+
+/** What of `tls` says who we are, and the name of the server that was to be reached. */
+const IDENTITY: readonly string[] = [
+  ...['cert', 'key', 'pfx', 'passphrase', 'clientCertEngine', 'privateKeyEngine', 'privateKeyIdentifier'],
+  ...['secureContext', 'pskCallback', 'session', 'servername'],
+]
+
+/** For another origin: credentials are not sent on, and a certificate is asked for in its own name. */
+function withoutIdentity(tls: TlsOptions): TlsOptions {
+  return Object.fromEntries(Object.entries(tls).filter(([name]) => !IDENTITY.includes(name)))
 }
 
 function headerList(headers: ClientOptions['headers']): [string, string][] {

@@ -422,6 +422,29 @@ test(`S15 ${RAW_MODE} client: an AbortSignal before, during and after`, async ()
   ws.terminate()
 })
 
+test(`S15 ${RAW_MODE} client: the certificate of the client and servername stay with their origin`, async () => {
+  const shown: [path: string, certificate: boolean, servername: unknown][] = []
+  const answer = (asked: Asked): void => {
+    const socket = asked.socket as TLSSocket & { readonly servername?: unknown }
+    shown.push([asked.target, 'subject' in socket.getPeerCertificate(), socket.servername])
+    const to = asked.target === '/here' ? '/there' : `wss://localhost:${other.port}/away`
+    if (/there|away/.test(asked.target)) accept(asked)
+    else respond(asked, `HTTP/1.1 302 Found\r\nLocation: ${to}`)
+  }
+  const settings = { tls: { requestCert: true, rejectUnauthorized: false } }
+  await using other = await listen(answer, settings)
+  await using server = await listen(answer, settings)
+  const url = `wss://localhost:${server.port}`
+  const tls = { rejectUnauthorized: false, cert: CERTIFICATE, key: KEY, servername: 'first.example' }
+  for (const path of ['/here', '/elsewhere']) (await connect(url + path, { maxRedirects: 1, tls })).terminate()
+  assert.deepEqual(shown, [
+    ['/here', true, 'first.example'],
+    ['/there', true, 'first.example'],
+    ['/elsewhere', true, 'first.example'],
+    ['/away', false, 'localhost'],
+  ])
+})
+
 test(`S15 ${RAW_MODE} client: redirects are off by default, and followed on request`, async () => {
   await using other = await listen((asked) => accept(asked))
   const to =
