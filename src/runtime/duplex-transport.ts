@@ -166,8 +166,8 @@ export class DuplexTransport implements ByteTransport, Reader {
 
   /** Whether a refused write may go on all the same; if not, remembers to report the drain. */
   #isLow(): boolean {
-    // A socket refuses before it knows how much the operating system takes at once.
-    this.#waiting = this.#socket.writableLength > this.#lowMark
+    // A socket refuses before it knows how much the operating system takes at once. Who was refused earlier waits on.
+    this.#waiting ||= this.#socket.writableLength > this.#lowMark
     return !this.#waiting
   }
 

@@ -1,6 +1,8 @@
 /** The transport contract on sockets. Runs under `bun test`, `deno test` and `node --test`. */
 import assert from 'node:assert/strict'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
+import { DuplexTransport } from '../../src/runtime/duplex-transport.ts'
 import { RAW_MODE } from '../../src/runtime/raw-mode.ts'
 import { type TransportSkips, transportContract } from '../contract/transport.contract.ts'
 import { MIB } from '../contract/transport-case.ts'
@@ -25,6 +27,32 @@ transportContract(`${RAW_MODE} tcp`, tcpPair, bun)
 transportContract(`${RAW_MODE} unix`, unixPair, withoutReset)
 transportContract(`${RAW_MODE} upgraded tls`, () => upgradedPair(true), tls)
 transportContract(`${RAW_MODE} tls`, tlsPair, tls)
+
+test(`R36 S22 ${RAW_MODE} a refused write gets its onDrain, also when a later one came with little unsent`, async () => {
+  const taken: (() => void)[] = []
+  const socket = new Duplex({
+    writableHighWaterMark: 10,
+    read() {},
+    write: (_chunk, _coding, done) => taken.push(done),
+  })
+  const subject = new DuplexTransport(socket)
+  const near = record(subject)
+  const take = async (): Promise<void> => {
+    taken.shift()?.()
+    await turns()
+  }
+  subject.write(new Uint8Array(6))
+  assert.equal(subject.write(new Uint8Array(6)), false)
+  await take()
+  assert.equal(near.count('drain'), 0)
+  // With these 4 it is full again, and not above its mark.
+  assert.equal(subject.write(new Uint8Array(4)), false)
+  await take()
+  await take()
+  assert.equal(subject.bufferedAmount, 0)
+  assert.equal(near.count('drain'), 1)
+  subject.destroy()
+})
 
 test(`R36 ${RAW_MODE} onDrain after 20 MiB comes once, with little unsent`, async () => {
   const { subject, peer, dispose } = await upgradedPair()
