@@ -1,7 +1,7 @@
 /** Where a client goes and how: the URL taken apart, the options checked, before a byte leaves. */
 import { Buffer } from 'node:buffer'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import { type HeaderList, isToken } from '../codec/header.ts'
+import type { HeaderList } from '../codec/header.ts'
 import { optionsFault } from '../connection/call-options.ts'
 import {
   CONNECTION_OPTIONS,
@@ -10,7 +10,7 @@ import {
   resolveConnectionOptions,
 } from '../connection/options.ts'
 import { nodeClock } from './node-clock.ts'
-import { checkDuration, parseWebSocketUrl } from './websocket-url.ts'
+import { checkDuration, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
 
 /** What `connect` takes besides the URL. */
 export interface ClientOptions extends ConnectionOptions {
@@ -154,19 +154,6 @@ function headerList(headers: ClientOptions['headers']): [string, string][] {
     }
     return [name, value]
   })
-}
-
-function subprotocolList(subprotocols: ClientOptions['subprotocols']): readonly string[] {
-  const list: unknown = typeof subprotocols === 'string' ? [subprotocols] : (subprotocols ?? [])
-  if (!Array.isArray(list)) {
-    throw new TypeError(`subprotocols: expected a string or a list of them, got ${nameOf(list)}`)
-  }
-  for (const name of list as unknown[]) {
-    if (typeof name === 'string' && isToken(name)) continue
-    throw new TypeError(`subprotocols: not a token (RFC 6455 §4.1): ${JSON.stringify(name)}`)
-  }
-  if (new Set(list).size < list.length) throw new TypeError('subprotocols: one is listed twice (RFC 6455 §4.1)')
-  return list as string[]
 }
 
 function tlsOptions(tls: ClientOptions['tls']): TlsOptions {

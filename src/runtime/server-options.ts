@@ -7,8 +7,8 @@ import { checkOptions, type OptionTable } from '../connection/option-table.ts'
 /** Options of `attach`. */
 export interface AttachOptions {
   /**
-   * Milliseconds from an upgrade request to its answer, middleware included; then the answer is 503. `Infinity`: no
-   * limit.
+   * Milliseconds from an upgrade request to its answer, middleware included; then the answer is 503. No route has more,
+   * whatever its own `handshakeTimeout` says. `Infinity`: no limit.
    *
    * @default 10_000
    */
@@ -55,7 +55,7 @@ export const ATTACH_OPTIONS: OptionTable<AttachOptions> = {
     integer: false,
     unlimited: true,
     default: HANDSHAKE_TIMEOUT,
-    doc: 'Time from an upgrade request to its answer; then the answer is 503.',
+    doc: 'Time from an upgrade request to its answer; then the answer is 503. No route has more.',
   },
   onError: { kind: 'function', default: undefined, doc: 'Told what the application throws instead of answering.' },
 }
