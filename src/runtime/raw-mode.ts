@@ -38,7 +38,11 @@ export function isEncrypted(socket: Duplex): boolean {
 
 /** Drops a socket with what is unsent. */
 export function destroy(socket: Duplex): void {
-  // A TLS socket on Bun that has just failed to send all stays open until the peer goes, if destroyed in the same turn.
-  if (RAW_MODE === 'bun' && isEncrypted(socket) && socket.writableLength > 0) setTimeout(() => socket.destroy(), 1)
-  else socket.destroy()
+  // A TLS socket on Bun that has just failed to send all stays open until the peer goes, if destroyed before the event
+  // loop has gone round once: the second of two immediates comes after that, and a timer may come before.
+  if (RAW_MODE === 'bun' && isEncrypted(socket) && socket.writableLength > 0) {
+    setImmediate(() => setImmediate(() => socket.destroy()))
+  } else {
+    socket.destroy()
+  }
 }
