@@ -172,9 +172,9 @@ export const CONNECTION_OPTIONS: OptionTable<ConnectionOptions> = {
   inboxMessages: {
     ...count('messages'),
     default: 16,
-    doc: 'Unread messages from which the socket is paused.',
+    doc: 'Unread messages above which the socket is paused.',
   },
-  inboxBytes: { ...bytes, default: 65_536, doc: 'Unread bytes from which the socket is paused.' },
+  inboxBytes: { ...bytes, default: 65_536, doc: 'Unread bytes above which the socket is paused.' },
   highWaterMark: { ...bytes, default: 65_536, doc: 'Unsent bytes above which `send` waits.' },
   maxBufferedAmount: {
     ...bytes,

@@ -8,6 +8,7 @@ import process from 'node:process'
 export const ROOT: string = join(import.meta.dir, '..', '..')
 const BIN = join(ROOT, 'node_modules', '.bin')
 const BUNDLES = join(ROOT, '.tmp')
+let drafts = 0
 
 /** `node` is the machine's own (the oldest that is supported), `node-current` the newest. */
 export const RUNTIMES = ['node', 'node-current', 'bun', 'deno'] as const
@@ -88,7 +89,8 @@ async function bundle(file: string): Promise<string> {
   const out = join(BUNDLES, `bundle-${hash}.mjs`)
   if (existsSync(out)) return out
   await mkdir(BUNDLES, { recursive: true })
-  const draft = `${out}.${process.pid}`
+  // Several may be built at the same time, here and in other processes.
+  const draft = `${out}.${process.pid}.${++drafts}`
   await Bun.write(draft, code)
   await rename(draft, out)
   return out
