@@ -1015,3 +1015,36 @@ function marker(
     dispose: () => void calls.push(`${name} dispose`),
   }
 }
+
+describe('a connection that ends for reasons of its own', () => {
+  test('P5 drop lets go of what is here, of an end that waits, and of what comes', () => {
+    const protocol = client('81 01 "a" 88 00')
+    expect(protocol.nextEvent(true)).toMatchObject({ data: 'a' })
+    expect(protocol.nextEvent(true)).toBeNull()
+    expect(protocol.endPending).toBe(true)
+    protocol.drop()
+    expect([protocol.endPending, protocol.state, protocol.nextEvent()]).toEqual([false, 'CLOSED', null])
+    const unread = client('81 01 "a" 81 01 "b"')
+    unread.drop()
+    expect([unread.hasBytes, unread.nextEvent()]).toEqual([false, null])
+    unread.receiveData(bytesOf('81 01 "c"'))
+    expect([unread.hasBytes, unread.nextEvent()]).toEqual([false, null])
+  })
+
+  test('P5 drop lets go of a message that is being joined', () => {
+    const protocol = client('01 03 "abc"')
+    expect(protocol.nextEvent(false, true)).toBeNull()
+    expect(protocol.joinedSize).toBe(3)
+    protocol.drop()
+    expect(protocol.joinedSize).toBe(0)
+  })
+
+  test('P5 drop leaves the answer to a Close that was received', () => {
+    const protocol = client('88 00')
+    expect(protocol.nextEvent()).toMatchObject({ type: 'CloseConnection' })
+    protocol.drop()
+    expect(protocol.state).toBe('REMOTE_CLOSING')
+    protocol.sendClose(1000)
+    expect(protocol.state).toBe('CLOSED')
+  })
+})
