@@ -1,4 +1,5 @@
 /** A WebSocket in the form of the WHATWG standard, as Deno, Cloudflare and browsers have it. */
+import { CloseCode } from '../codec/close-code.ts'
 import { WebSocketError } from '../codec/errors.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { hostClock } from './host-clock.ts'
@@ -20,9 +21,6 @@ export interface StandardWebSocket {
 
 /** Most milliseconds between looks at `bufferedAmount`, for which the standard has no event; the first come sooner. */
 const DRAIN_POLL = 5
-
-/** In the event of a Close without a code; it may not be sent. */
-const NO_STATUS = 1005
 
 const OPEN = 1
 const CLOSED = 3
@@ -82,7 +80,8 @@ export class EventSocket implements HostedSocket {
     socket.addEventListener('close', ({ code, reason, wasClean }) => {
       // Some hosts leave the answer to the peer's Close to us.
       if (socket.readyState !== CLOSED) {
-        this.#attempt(() => (code === NO_STATUS ? socket.close() : socket.close(code, reason)))
+        // 1005 says that there was no code, and may not be sent.
+        this.#attempt(() => (code === CloseCode.NO_STATUS_RCVD ? socket.close() : socket.close(code, reason)))
       }
       this.#tellEnd(code, reason, wasClean)
     })
