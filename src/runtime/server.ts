@@ -147,6 +147,9 @@ export function attach(server: AttachableServer, app: App, options: AttachOption
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
+/** Milliseconds in which a signal sent to this process has arrived. */
+const SIGNAL_TIME = 1000
+
 class RunningServer implements Server {
   readonly url: string
   readonly address: AddressInfo | string
@@ -192,11 +195,12 @@ class RunningServer implements Server {
     const stopped = this.#stop()
     const { deadline = DRAIN_DEADLINE } = options
     const end = (): void => void this.#end()
-    // Not the clock's: this one keeps the process, which may wait for a handler and for nothing else.
-    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, deadline)
+    // Not the clock's: this one keeps the process, which may wait for a handler and for nothing else. An interval, so
+    // that it does so until the report is there.
+    const timer = deadline === Number.POSITIVE_INFINITY ? undefined : setInterval(end, deadline)
     const report = await drained
     await stopped
-    clearTimeout(timer)
+    clearInterval(timer)
     return report
   }
 
@@ -238,7 +242,10 @@ class RunningServer implements Server {
   readonly #onSignal = (name: NodeJS.Signals): void => {
     void this.drain(this.#drainOptions).then(() => {
       // Without listeners a signal ends the process, and its parent sees why. If others listen, it is their affair.
-      if (process.listenerCount(name) === 0) process.kill(process.pid, name)
+      if (process.listenerCount(name) > 0) return
+      process.kill(process.pid, name)
+      // Deno takes it in another thread: without something to wait for the process may be over before, with code 0.
+      setTimeout(() => undefined, SIGNAL_TIME)
     })
   }
 }
