@@ -31,18 +31,24 @@ const LINE_BREAKING = /[\0\r\n]/
 const ONE_LINE = /^[^\0\r\n\u0100-\uffff]*$/
 const SPACE = 0x20
 const TAB = 0x09
-/** What the handshake writes itself, frames a body, or is meant for the next hop only (RFC 9110 §7.6.1). */
-const RESERVED: ReadonlySet<string> = new Set([
+/** What the handshake writes itself (RFC 6455 §11.3), frames a body, or is meant for the next hop (RFC 9110 §7.6.1). */
+export const RESERVED_HEADERS: readonly string[] = [
   'connection',
   'content-length',
   'host',
   'keep-alive',
   'proxy-connection',
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-protocol',
+  'sec-websocket-version',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
-])
+]
+const RESERVED: ReadonlySet<string> = new Set(RESERVED_HEADERS)
 
 /** Whether `text` is a token (RFC 9110 §5.6.2). */
 export function isToken(text: string): boolean {
@@ -73,9 +79,11 @@ export function headerValues(headers: HeaderSource, name: string): readonly stri
     return value === null ? NO_VALUES : [value]
   }
   const wanted = name.toLowerCase()
-  // Most names occur once, or not at all; an array that grows has room for sixteen, in each upgrade a dozen times.
+  // Most names occur once, or not at all; an array that grows has room for sixteen, in each upgrade a dozen times. By
+  // index, since an iterator makes an object for each field until this is compiled.
   let values: string[] | undefined
-  for (const field of headers) {
+  for (let i = 0; i < headers.length; i++) {
+    const field = headers[i] as HeaderList[number]
     if (field[0].length !== wanted.length || field[0].toLowerCase() !== wanted) continue
     if (values === undefined) values = [field[1]]
     else values.push(field[1])
@@ -161,7 +169,7 @@ export function assertHeader(name: string, value: string): void {
   throw new TypeError(`Header '${name}' must not contain characters above U+00FF`)
 }
 
-/** Whether a header may not be added to an opening handshake: `Sec-WebSocket-*`, and those that belong to a hop. */
+/** Whether a header may not be added to an opening handshake: `Sec-WebSocket-*`, and `RESERVED_HEADERS`. */
 export function isReservedHeader(name: string): boolean {
   const lower = name.toLowerCase()
   return RESERVED.has(lower) || lower.startsWith('sec-websocket-')

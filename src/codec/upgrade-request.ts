@@ -152,7 +152,7 @@ export function readOrigin(headers: HeaderSource): string | undefined {
 export function readSubprotocols(headers: HeaderSource): string[] {
   const subprotocols = parseTokenList(headerValues(headers, 'sec-websocket-protocol'))
   if (!subprotocols.every(isToken)) refuse("Header 'Sec-WebSocket-Protocol' must be a list of tokens (RFC 6455 §4.1)")
-  if (new Set(subprotocols).size !== subprotocols.length) {
+  if (subprotocols.length > 1 && new Set(subprotocols).size !== subprotocols.length) {
     refuse("Header 'Sec-WebSocket-Protocol' must not name a subprotocol twice (RFC 6455 §4.1)")
   }
   return subprotocols

@@ -3,7 +3,7 @@ import { WebSocketError } from '../codec/errors.ts'
 import type { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
-import { headersOf } from './hosted-headers.ts'
+import { answerHeaders } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
 import { serverClock } from './server-clock.ts'
 
@@ -77,9 +77,9 @@ export const bunHost: Host = {
   announce: upgradeResponse,
   upgrade(upgrade: HostedUpgrade): Response {
     const { hostRequest, acceptance, env } = upgrade
-    const headers = headersOf(upgrade)
+    const headers = answerHeaders(upgrade)
     // Without this header Bun takes the first subprotocol offered; an empty one is not sent.
-    if (acceptance.subprotocol === undefined) headers.set('sec-websocket-protocol', '')
+    if (acceptance.subprotocol === undefined) headers.set('Sec-WebSocket-Protocol', '')
     const data: BunSocketData = { upgrade, socket: undefined }
     if (bunServer(env)?.upgrade(hostRequest, { headers, data }) !== true) {
       throw new TypeError('Bun.serve did not upgrade the request')

@@ -2,7 +2,7 @@
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
 import { hostClock } from './host-clock.ts'
-import { headersOf } from './hosted-headers.ts'
+import { answerHeaders } from './hosted-headers.ts'
 
 interface WorkerWebSocket extends StandardWebSocket {
   accept(): void
@@ -58,7 +58,7 @@ export const cloudflareHost: Host = {
     const connection = openHosted(cloudflareHost, new EventSocket(server, address), upgrade)
     server.accept()
     upgrade.opened(connection)
-    return response101(client, headersOf(upgrade))
+    return response101(client, answerHeaders(upgrade))
   },
 }
 

@@ -4,7 +4,7 @@ import type { HostedConnection } from '../connection/hosted.ts'
 import { deferredRequest } from './deferred-request.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
-import { addHeaders } from './hosted-headers.ts'
+import { answerHeaders } from './hosted-headers.ts'
 import { upgradeResponse } from './response-101.ts'
 import { serverClock } from './server-clock.ts'
 
@@ -65,12 +65,17 @@ export const denoHost: Host = {
     // Deno pings a silent peer itself, and drops it when it does not answer. Seconds; 0 for never.
     const idleTimeout = pingInterval === Number.POSITIVE_INFINITY ? 0 : Math.ceil(pingInterval / 1000)
     const address = (env as { remoteAddr?: { hostname?: string } } | undefined)?.remoteAddr?.hostname
+    // The application's response is the answer: what counts for Deno are its status and the headers of the handshake.
+    // Hono gives back another than Deno's as well, whenever middleware has set a header.
+    const headers = answerHeaders(upgrade)
+    headers.set('Upgrade', 'websocket')
+    headers.set('Connection', 'Upgrade')
     // Its option `protocol` finds nothing in an offer without spaces; a header of ours goes out as it is.
     const { socket, response } = (deno() as DenoHost).upgradeWebSocket(hostRequest, { idleTimeout })
-    addHeaders(upgrade, response.headers)
+    headers.set('Sec-WebSocket-Accept', response.headers.get('Sec-WebSocket-Accept') ?? '')
     // A message that comes while Deno closes makes it drop the connection, Close and all.
     awaitOpen(socket, openHosted(denoHost, new EventSocket(socket, address, true), upgrade), upgrade.opened)
-    return response
+    return upgrade.response
   },
 }
 

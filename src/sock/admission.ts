@@ -22,6 +22,8 @@ export interface Admitted {
   readonly subprotocol: string | undefined
 }
 
+type Decision = Admitted | Response
+
 /** Places in caps that one request holds. Once released it takes no more. */
 export class Places {
   #held: (() => void)[] | undefined
@@ -81,79 +83,103 @@ export function shuttingDown(c: Context): Response {
 }
 
 /**
- * Decides within `handshakeTimeout`.
+ * Decides within `handshakeTimeout`: at once, unless an option takes its time. Each wait costs as much as a check.
  *
  * @param places where the places that the request takes are kept; they are the caller's to release
  * @returns what to upgrade with, or the refusal
  * @throws what an option that is a function throws, but for a `Response`, which is the refusal
  */
-export async function admit(
+export function admit(
   c: Context,
   headers: HeaderSource,
   resolve: (c: Context) => ResolvedRoute | Promise<ResolvedRoute>,
   places: Places,
-): Promise<Admitted | Response> {
-  let request: UpgradeRequest
+): Decision | Promise<Decision> {
+  let asked: UpgradeRequest
   try {
-    request = checkUpgradeRequest({ method: c.req.method, headers })
+    asked = checkUpgradeRequest({ method: c.req.method, headers })
   } catch (error) {
     if (error instanceof HandshakeError) return refuse(c, error.status, error.message, error.headers)
     throw error
   }
   try {
-    const resolving = resolve(c)
-    // As below: nobody waits, or looks at the clock, who need not.
-    const started = resolving instanceof Promise ? performance.now() : undefined
-    const route = resolving instanceof Promise ? await resolving : resolving
-    const limit = route.options.handshakeTimeout ?? ROUTE_OPTIONS.handshakeTimeout.default
-    const decision = decide(c, request, route, places)
-    if (limit === Number.POSITIVE_INFINITY || !mayTakeTime(route)) return await decision
-    const spent = started === undefined ? 0 : performance.now() - started
-    return await within(decision, limit - spent, () =>
-      refuse(c, 503, `The handshake took longer than handshakeTimeout, ${limit} ms`, RETRY_LATER),
-    )
+    const route = resolve(c)
+    const decision = route instanceof Promise ? decideLater(c, asked, route, places) : inTime(c, asked, route, places)
+    return decision instanceof Promise ? decision.catch(thrownRefusal) : decision
   } catch (error) {
-    const answer = asResponse(error)
-    if (answer !== undefined) return answer
-    throw error
+    return thrownRefusal(error)
   }
 }
 
-/** Whether the application has a say, and could think about it for a while; a timer costs more than all checks. */
-function mayTakeTime({ options }: ResolvedRoute): boolean {
-  const { beforeUpgrade, origin, subprotocols } = options
-  return beforeUpgrade !== undefined || typeof origin === 'function' || typeof subprotocols === 'function'
+async function decideLater(
+  c: Context,
+  asked: UpgradeRequest,
+  resolving: Promise<ResolvedRoute>,
+  places: Places,
+): Promise<Decision> {
+  const started = performance.now()
+  const route = await resolving
+  return await inTime(c, asked, route, places, performance.now() - started)
 }
 
-async function decide(
+/** @param spent milliseconds of `handshakeTimeout` that have passed */
+function inTime(
   c: Context,
-  request: UpgradeRequest,
+  asked: UpgradeRequest,
   route: ResolvedRoute,
   places: Places,
-): Promise<Admitted | Response> {
-  const { options } = route
-  const allowed = isOriginAllowed(options.origin, request.origin, c)
-  // Here and below: nobody waits who need not, since each wait costs as much as a check.
-  if (!(typeof allowed === 'boolean' ? allowed : await allowed)) {
-    const who = request.origin === undefined ? 'A request without Origin' : `Origin ${JSON.stringify(request.origin)}`
-    return refuse(c, 403, `${who} may not connect: it is not allowed by the option origin`)
-  }
-  const full = places.take(route, c)
-  if (full !== undefined) return full
-  if (options.beforeUpgrade !== undefined) {
-    const said: unknown = await options.beforeUpgrade(c)
-    const refusal = asResponse(said)
-    if (refusal !== undefined) return refusal
-    // `false` may be meant for a refusal: what is not understood must not let anybody in.
-    if (said !== undefined) throw new TypeError(`beforeUpgrade must give a Response or nothing, not ${typeof said}`)
-  }
-  const chosen = chooseSubprotocol(c, request.subprotocols, options.subprotocols)
-  const subprotocol = chosen instanceof Promise ? await chosen : chosen
-  if (subprotocol === undefined && options.requireSubprotocol === true) {
-    const known = Array.isArray(options.subprotocols) ? `; known are ${options.subprotocols.join(', ')}` : ''
-    return refuse(c, 400, `Header 'Sec-WebSocket-Protocol' must offer a subprotocol of this route${known}`)
-  }
-  return { asked: request, route, subprotocol }
+  spent: number = 0,
+): Decision | Promise<Decision> {
+  const decision = decide(c, asked, route, places)
+  const limit = route.options.handshakeTimeout ?? ROUTE_OPTIONS.handshakeTimeout.default
+  if (!(decision instanceof Promise) || limit === Number.POSITIVE_INFINITY) return decision
+  return within(decision, limit - spent, () =>
+    refuse(c, 503, `The handshake took longer than handshakeTimeout, ${limit} ms`, RETRY_LATER),
+  )
+}
+
+function decide(c: Context, asked: UpgradeRequest, route: ResolvedRoute, places: Places): Decision | Promise<Decision> {
+  const { origin, beforeUpgrade, subprotocols, requireSubprotocol } = route.options
+  const choose = (): Decision | Promise<Decision> =>
+    whenKnown(chooseSubprotocol(c, asked.subprotocols, subprotocols), (subprotocol) => {
+      if (subprotocol !== undefined || requireSubprotocol !== true) return { asked, route, subprotocol }
+      const known = Array.isArray(subprotocols) ? `; known are ${subprotocols.join(', ')}` : ''
+      return refuse(c, 400, `Header 'Sec-WebSocket-Protocol' must offer a subprotocol of this route${known}`)
+    })
+  return whenKnown(isOriginAllowed(origin, asked.origin, c), (allowed) => {
+    if (!allowed) {
+      const who = asked.origin === undefined ? 'A request without Origin' : `Origin ${JSON.stringify(asked.origin)}`
+      return refuse(c, 403, `${who} may not connect: it is not allowed by the option origin`)
+    }
+    const full = places.take(route, c)
+    if (full !== undefined || beforeUpgrade === undefined) return full ?? choose()
+    return whenKnown(beforeUpgrade(c) as unknown, (said) => {
+      const refusal = asResponse(said)
+      if (refusal !== undefined) return refusal
+      // `false` may be meant for a refusal: what is not understood must not let anybody in.
+      if (said !== undefined) throw new TypeError(`beforeUpgrade must give a Response or nothing, not ${typeof said}`)
+      return choose()
+    })
+  })
+}
+
+/** Goes on with a value, when it is there. */
+function whenKnown<T>(
+  value: T | PromiseLike<T>,
+  next: (value: T) => Decision | Promise<Decision>,
+): Decision | Promise<Decision> {
+  return isPromiseLike(value) ? Promise.resolve(value).then(next) : next(value)
+}
+
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<PromiseLike<T>>).then === 'function'
+}
+
+/** A `Response` that was thrown is the refusal; any other error goes its way. */
+function thrownRefusal(error: unknown): Response {
+  const refusal = asResponse(error)
+  if (refusal === undefined) throw error
+  return refusal
 }
 
 /**

@@ -78,7 +78,8 @@ export function upgradeRoute(
     if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
     const places = new Places()
     try {
-      let admitted = live.draining ? shuttingDown(c) : await admit(c, headers, resolve, places)
+      const decision = live.draining ? shuttingDown(c) : admit(c, headers, resolve, places)
+      let admitted = decision instanceof Promise ? await decision : decision
       // A drain may have begun while the application decided.
       if (live.draining && !(admitted instanceof Response)) admitted = shuttingDown(c)
       if (admitted instanceof Response) {
