@@ -54,7 +54,7 @@ export async function codec({ short }: Plan): Promise<(CodecRow | ZlibRow)[]> {
     console.error(`codec | ${name} | ${failed ?? 'done'}`)
   }
   for (const runtime of short ? [] : (['node', 'bun', 'deno'] as const)) {
-    const { stdout, failed } = output(await command(runtime, join(import.meta.dir, 'zlib.ts'), ['--short']))
+    const { stdout, failed } = output(await command(runtime, join(import.meta.dir, 'zlib.ts'), ['--short'], []))
     rows.push({ kind: 'zlib', runtime, text: stdout, ...(failed === undefined ? {} : { failed }) })
     console.error(`zlib | ${runtime} | ${failed ?? 'done'}`)
   }

@@ -45,7 +45,7 @@ export async function scale({ short, timing, only }: Plan): Promise<(Connections
     rows.push(...measured.map((row) => ({ ...row, kind: 'connections' as const, connections })))
   }
   for (const runtime of ['node', 'bun', 'deno'] as const) {
-    const argv = await command(runtime, join(import.meta.dir, 'parse.ts'), short ? ['--short'] : [])
+    const argv = await command(runtime, join(import.meta.dir, 'parse.ts'), short ? ['--short'] : [], [])
     const child = Bun.spawnSync(['taskset', '-c', SERVER_CORE, ...argv], { timeout: PARSE_TIMEOUT })
     const figure: ParseRow['figure'] = child.success
       ? (JSON.parse(child.stdout.toString()) as Exclude<ParseRow['figure'], Failure>)

@@ -24,7 +24,7 @@ export interface TurnRow {
 export async function turn({ short }: Plan): Promise<TurnRow[]> {
   const rows: TurnRow[] = []
   for (const runtime of short ? (['node'] as const) : (['node', 'bun', 'deno'] as const)) {
-    const argv = await command(runtime, join(import.meta.dir, 'turn.ts'), [])
+    const argv = await command(runtime, join(import.meta.dir, 'turn.ts'), [], [])
     const child = Bun.spawnSync(['taskset', '-c', SERVER_CORE, ...argv], { timeout: TIMEOUT })
     const figure = child.success
       ? (JSON.parse(child.stdout.toString()) as TurnFigure[])

@@ -133,6 +133,7 @@ function worker(name: string, date: string, file: string, skips: Readonly<Record
       'P3 ': 'the host replaces what is no UTF-8',
       'P5 ': NO_LAST_WORD,
       'P9 ': 'the host takes every code',
+      'H11 the AsyncLocalStorage': 'the host has AsyncLocalStorage only where a compatibility flag says so',
     },
     start: () => startWorkerd(date, join(HERE, file)),
   }

@@ -1,6 +1,6 @@
 /** H1–H6, H11, H14, H15: where routes land, and what a handler holds. */
 import { expect } from 'bun:test'
-import { handshake, Peer, refusal } from './peer.ts'
+import { handshake, newRun, Peer, refusal } from './peer.ts'
 import type { Scenario } from './scenarios.ts'
 
 async function firstMessage(url: string): Promise<string> {
@@ -57,6 +57,16 @@ export const ROUTING_SCENARIOS: readonly Scenario[] = [
       expect(wider.socket.protocol).toBe('group')
       expect(await wider.send('123456789').next()).toBe('123456789')
       wider.terminate()
+    },
+  },
+  {
+    name: 'H11 the AsyncLocalStorage of middleware reaches the handler, before and after it has waited',
+    async run(url) {
+      const runs = [newRun(), newRun()]
+      const peers = await Promise.all(runs.map((run) => Peer.dial(`${url}/traced?run=${run}`)))
+      for (let round = 0; round < 2; round++) {
+        for (const [i, peer] of peers.entries()) expect(await peer.send('x').next()).toBe(`trace of ${runs[i]}`)
+      }
     },
   },
   {

@@ -90,6 +90,19 @@ sock.route('/context/:room/:seat', async (ws, c) => {
   }
 })
 
+// H11: what middleware keeps for the request, as tracing does.
+interface BuiltinModules {
+  readonly process?: { getBuiltinModule?(name: string): typeof import('node:async_hooks') | undefined }
+}
+const hooks = (globalThis as BuiltinModules).process?.getBuiltinModule?.('node:async_hooks')
+if (hooks !== undefined) {
+  const traces = new hooks.AsyncLocalStorage<string>()
+  app.use('/traced', (c, next) => traces.run(`trace of ${c.req.query('run')}`, next))
+  sock.route('/traced', async (ws) => {
+    for await (const _ of ws) await ws.send(String(traces.getStore()))
+  })
+}
+
 // H7, H10: what a handler returns.
 sock.route('/return', () => {})
 sock.route('/return-value', async () => ({ code: 4000, status: 500 }))
