@@ -10,9 +10,10 @@ import { ROOT } from '../test/subject/runtime.ts'
 import { compressedFrame, jsonTexts } from './deflate-frames.ts'
 import { type HeldConnections, hold } from './load/hold.ts'
 import { attack, type PeerCase } from './load/peer-cases.ts'
+import { median } from './median.ts'
 import type { Plan } from './plan.ts'
 import type { BenchServer } from './server-process.ts'
-import { type Failure, subjectsNamed, withServer } from './subjects.ts'
+import { type Failure, type Subject, subjectsNamed, withServer } from './subjects.ts'
 
 const SUBJECTS = subjectsNamed('node ours', 'node ws', 'bun ours', 'bun native', 'deno ours', 'deno native')
 /** Only without compression: what an application on Hono has of `ws`, and what a runtime takes by itself. */
@@ -30,6 +31,7 @@ const UNOPTIMIZED = subjectsNamed('node ours', 'node ws')
 const NO_OPTIMIZER = '--no-opt'
 const CHURNED = subjectsNamed('node ours', 'bun ours', 'deno ours', 'deno upgrade control')
 const COUNTS = [1_000, 10_000]
+const IDLE_SERVERS = 5
 const CASES: readonly PeerCase[] = ['R13', 'R16', 'R17']
 const CHURN_ROUNDS = 10
 /** Milliseconds after which what a burst has left behind is counted. */
@@ -85,14 +87,19 @@ export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
         if (deflate !== 'none' && (subject.name === 'deno native' || PLAIN.includes(subject) || short)) continue
         // Windows for all of them would be gigabytes at some of the peers.
         if (deflate === 'takeover' && connections > 1_000) continue
-        const figure = await withServer(subject, (server) => idle(server, connections, deflate), argsFor(deflate))
-        add({ kind: 'idle', subject: subject.name, connections, deflate, figure })
+        add({
+          kind: 'idle',
+          subject: subject.name,
+          connections,
+          deflate,
+          figure: await idleOf(subject, connections, deflate),
+        })
       }
     }
   }
   for (const subject of UNOPTIMIZED.filter(only)) {
     const connections = 1_000
-    const figure = await withServer(subject, (server) => idle(server, connections, 'none'), [], [NO_OPTIMIZER])
+    const figure = await idleOf(subject, connections, 'none', [NO_OPTIMIZER])
     add({ kind: 'idle', subject: `${subject.name}, ${NO_OPTIMIZER}`, connections, deflate: 'none', figure })
   }
   for (const id of CASES) {
@@ -118,6 +125,22 @@ export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
 
 function argsFor(deflate: IdleRow['deflate']): string[] {
   return deflate === 'takeover' ? ['takeover'] : []
+}
+
+/** The median of several servers where few connections share what V8's heap happens to grow by. */
+async function idleOf(
+  subject: Subject,
+  connections: number,
+  deflate: IdleRow['deflate'],
+  flags: readonly string[] = [],
+): Promise<IdleRow['figure']> {
+  const figures: number[] = []
+  for (let left = connections === COUNTS[0] && deflate === 'none' ? IDLE_SERVERS : 1; left > 0; left--) {
+    const figure = await withServer(subject, (server) => idle(server, connections, deflate), argsFor(deflate), flags)
+    if (!('bytes' in figure)) return figure
+    figures.push(figure.bytes)
+  }
+  return { bytes: median(figures) }
 }
 
 async function idle(

@@ -22,13 +22,13 @@ export interface Acceptance101 extends Agreement {
  * @throws {TypeError} as `agreementHeaders`
  */
 export function acceptHeaders(acceptance: Acceptance101): HeaderList {
-  return [
-    ['Upgrade', 'websocket'],
-    ['Connection', 'Upgrade'],
-    ['Sec-WebSocket-Accept', acceptKey(acceptance.key)],
-    ...agreementHeaders(acceptance),
-  ]
+  return [...SWITCHING, ['Sec-WebSocket-Accept', acceptKey(acceptance.key)], ...agreementHeaders(acceptance)]
 }
+
+const SWITCHING: HeaderList = [
+  ['Upgrade', 'websocket'],
+  ['Connection', 'Upgrade'],
+]
 
 /**
  * The headers of an answer, over HTTP/1.1 or HTTP/2, that do not depend on which of them it is.
@@ -38,7 +38,7 @@ export function acceptHeaders(acceptance: Acceptance101): HeaderList {
  */
 export function agreementHeaders(agreement: Agreement): HeaderList {
   const { subprotocol, extensions, extraHeaders = [] } = agreement
-  const headers: [string, string][] = []
+  const headers: HeaderList[number][] = []
   if (subprotocol != null) {
     if (!isToken(subprotocol)) throw new TypeError(`Subprotocol ${JSON.stringify(subprotocol)} is not a token`)
     headers.push(['Sec-WebSocket-Protocol', subprotocol])
@@ -48,6 +48,5 @@ export function agreementHeaders(agreement: Agreement): HeaderList {
     headers.push(['Sec-WebSocket-Extensions', extensions])
   }
   assertExtraHeaders(extraHeaders)
-  for (const [name, value] of extraHeaders) headers.push([name, value])
-  return headers
+  return [...headers, ...extraHeaders]
 }

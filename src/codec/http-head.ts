@@ -126,7 +126,8 @@ export function parseResponseHead(text: string): ResponseHead {
 /** A head, one byte per character. Names and values have been checked (`assertHeader`). */
 export function headText(startLine: string, headers: HeaderList): string {
   let text = `${startLine}\r\n`
-  for (const [name, value] of headers) text += `${name}: ${value}\r\n`
+  // Not by pattern: until it is compiled, that makes several objects for each field.
+  for (const field of headers) text += `${field[0]}: ${field[1]}\r\n`
   return `${text}\r\n`
 }
 

@@ -64,7 +64,7 @@ export function fetchRequest(
   handshake: RequestFacts['handshake'],
 ): Request {
   try {
-    for (const [name, value] of headers) assertHeader(name, value)
+    for (const field of headers) assertHeader(field[0], field[1])
     const url = targetUrl(incoming, headers)
     const { method = 'GET', rawHeaders } = incoming
     if (method === 'GET') return deferredRequest({ url, headers: rawHeaders, handshake })

@@ -159,7 +159,7 @@ class HostedHandshake implements Upgrader {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: this.#host.announce(prepare), opened }
+    return { response: this.#host.announce(prepare), opened, keep: (handled) => waitUntil(this.#context, handled) }
   }
 
   /** Of a request that we made: aborts when there will be no connection, or it has ended. */
@@ -218,19 +218,13 @@ class HostedHandshake implements Upgrader {
         response,
         acceptance,
         env: this.#env,
-        opened: (connection) => this.#onOpened(connection, acceptance),
+        opened: (connection) => this.#decide(connection),
       })
     } catch (error) {
       this.#decide(null)
       const why = error instanceof Error ? error.message : String(error)
       return new Response(`No adapter: ${this.#host.mode} cannot upgrade this request: ${why}\n`, { status: 501 })
     }
-  }
-
-  #onOpened(connection: Connection | null, { handled }: Acceptance): void {
-    // A Worker ends with its last event; what a handler does after the end is to be waited for.
-    if (connection !== null && !this.#decided && handled !== undefined) waitUntil(this.#context, handled)
-    this.#decide(connection)
   }
 
   #decide(connection: Connection | null): void {

@@ -15,7 +15,7 @@ import { LiveSocket, type LiveSockets, type SocketHolder } from './live-sockets.
 import { isPipelined, lastResponse, refusal, writeResponse } from './plain-response.ts'
 import { openRaw } from './raw-connection.ts'
 import { RAW_MODE } from './raw-mode.ts'
-import { upgradeResponse } from './response-101.ts'
+import { headersOf101, upgradeResponse } from './response-101.ts'
 import { type Acceptance, type Prepare, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
 /** What the application sees of the server, besides the request: the same as under `@hono/node-server`. */
@@ -174,7 +174,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       socket,
       head: this.#head,
       acceptance,
-      extraHeaders: headerList(response.headers).filter(([name]) => !isReservedHeader(name)),
+      extraHeaders: headerList(headersOf101(response)).filter(([name]) => !isReservedHeader(name)),
       url: request.url,
       request,
       clock: this.#host.clock,

@@ -26,6 +26,11 @@ function bare(status: number): Response {
   return new Response(null, { status })
 }
 
+/** The headers of a 101, to be read: without the copy that its property makes for whoever may change them. */
+export function headersOf101(response: Response): Headers {
+  return SwitchingProtocols.headersOf(response) ?? response.headers
+}
+
 /** Whether a 101 can be built, rebuilt and cloned; `@hono/node-server` replaces `Response` by one that builds only. */
 function takes101(): boolean {
   try {
@@ -72,6 +77,11 @@ class SwitchingProtocols {
 
   clone(): SwitchingProtocols {
     return SwitchingProtocols.from(this)
+  }
+
+  /** Its own, or those it was given; `undefined` for none, and for any other response. */
+  static headersOf(response: object): Headers | undefined {
+    return #headers in response ? (response.#headers ?? response.#given) : undefined
   }
 
   /** What is given is copied when somebody looks: middleware rebuilds a response several times before it goes out. */

@@ -21,11 +21,6 @@ export interface Acceptance {
   /** The subprotocol chosen, one that the client offered, or `undefined` for none. */
   readonly subprotocol: string | undefined
   readonly options: ResolvedConnectionOptions
-  /**
-   * Resolves, never rejects, when the handler has ended, or is sure never to start: until then a host that ends with its
-   * last response is kept. Read when the connection opens: whoever calls `upgrade` may set it afterwards.
-   */
-  readonly handled?: Promise<void>
 }
 
 /** An upgrade under way. */
@@ -42,6 +37,11 @@ export interface Upgrade {
    * connection and its handler have ended.
    */
   readonly stay?: Stay
+  /**
+   * On a host that ends with its last response: keeps it until this has settled. Whoever called `upgrade` says so when
+   * the handler has started.
+   */
+  keep?(handled: Promise<void>): void
 }
 
 /** Makes a response without a body, with the headers that the application has set so far. */

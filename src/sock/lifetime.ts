@@ -5,6 +5,7 @@ import { fitReason } from '../codec/close-reason.ts'
 import { ConnectionClosed } from '../codec/errors.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { LiveConnections, Stay } from '../connection/live-connections.ts'
+import type { Upgrade } from '../runtime/upgrader.ts'
 import type { Places } from './admission.ts'
 import type { CloseReason, Handler, RouteOptions } from './route-options.ts'
 import { typedConnection } from './typed.ts'
@@ -14,8 +15,6 @@ export interface Presence {
   readonly places: Places
   /** Of the Sock; the connection enters here. */
   readonly live: LiveConnections
-  /** On a server that drains by itself, which knows the connection already. */
-  readonly server?: Stay | undefined
 }
 
 /**
@@ -24,29 +23,31 @@ export interface Presence {
  * Returning closes with 1000, and so does the `ConnectionClosed` of this very connection. Whatever else is thrown goes
  * to `onError` once and closes with 1011, or with what `errorToClose` says. The places are free again when the connection
  * has ended or never was, however long the handler goes on.
- *
- * @returns resolves, and never rejects, when the handler and the closing handshake are over
  */
-export async function runHandler(
-  opened: Promise<Connection | null>,
+export function runHandler(
+  upgrade: Upgrade,
   c: Context,
   options: RouteOptions,
   handler: Handler,
-  { places, live, server }: Presence,
-): Promise<void> {
-  let raw: Connection | null = null
-  try {
-    raw = await opened
-  } catch (error) {
-    report(error, c.req.url)
+  { places, live }: Presence,
+): void {
+  const onOpened = (raw: Connection | null): void => {
+    if (raw === null) {
+      places.release()
+      return
+    }
+    if (places.taken) releaseAtEnd(places, raw)
+    const handled = follow(raw, c, options, handler, live.enter(raw), upgrade.stay)
+    upgrade.keep?.(handled)
   }
-  if (raw === null) return places.release()
-  if (places.taken) releaseAtEnd(places, raw)
-  // Not awaited: the frame of this function holds all that the request was made of, and would stay with the handler.
-  return follow(raw, c, options, handler, live.enter(raw), server)
+  // Nothing is returned that waits for the handler: it would stay as long, with all that the request was made of.
+  void upgrade.opened.then(onOpened, (error: unknown) => {
+    report(error, c.req.url)
+    places.release()
+  })
 }
 
-/** Runs the handler. */
+/** Runs the handler. @returns resolves, and never rejects, when the handler and the closing handshake are over */
 function follow(
   raw: Connection,
   c: Context,

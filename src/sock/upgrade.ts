@@ -91,18 +91,10 @@ export function upgradeRoute(
         places.release()
         return refuse(c, ...noAdapter(c.env))
       }
-      const acceptance: { -readonly [K in keyof Acceptance]: Acceptance[K] } = {
-        asked,
-        subprotocol,
-        options: route.connection,
-      }
-      const {
-        response,
-        opened,
-        stay: server,
-      } = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
-      acceptance.handled = runHandler(opened, c, route.options, handler, { places, live, server })
-      return response
+      const acceptance: Acceptance = { asked, subprotocol, options: route.connection }
+      const taken = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
+      runHandler(taken, c, route.options, handler, { places, live })
+      return taken.response
     } catch (error) {
       places.release()
       throw error

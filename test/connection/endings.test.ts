@@ -50,7 +50,8 @@ async function act({ ws, clock }: Bench, { ending }: Cell, abort: AbortControlle
       const options = { onError: (error: unknown) => void told.push(error) }
       const presence = { places: new Places(), live: new LiveConnections(clock) }
       const handler = (): unknown => Promise.reject(new Error('thrown'))
-      void runHandler(Promise.resolve(ws), {} as Context, options, handler, presence)
+      const response = new Response(null, { status: 101 })
+      runHandler({ response, opened: Promise.resolve(ws) }, {} as Context, options, handler, presence)
       await clock.settle()
       expect(told).toHaveLength(1)
       break

@@ -51,12 +51,19 @@ export class MemoryUpgrader implements Upgrader {
   readonly env: object = { [UPGRADER]: this }
   readonly acceptances: Acceptance[] = []
   #opened = Promise.withResolvers<Connection | null>()
+  #handled = Promise.withResolvers<void>()
   #request: Request | undefined
 
   upgrade(request: Request, acceptance: Acceptance): Upgrade {
     this.acceptances.push(acceptance)
     this.#request = request
-    return { response: new Response(null, { status: 101 }), opened: this.#opened.promise }
+    const keep = (handled: Promise<void>): void => this.#handled.resolve(handled)
+    return { response: new Response(null, { status: 101 }), opened: this.#opened.promise, keep }
+  }
+
+  /** Resolves when the handler has ended, or there will be none. */
+  get handled(): Promise<void> {
+    return this.#handled.promise
   }
 
   /** @returns the client's end */
@@ -69,10 +76,12 @@ export class MemoryUpgrader implements Upgrader {
   /** The request never becomes a connection. */
   drop(): void {
     this.#opened.resolve(null)
+    setTimeout(this.#handled.resolve)
   }
 
   fail(error: unknown): void {
     this.#opened.reject(error)
+    setTimeout(this.#handled.resolve)
   }
 }
 

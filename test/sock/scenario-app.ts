@@ -94,7 +94,7 @@ sock.route('/context/:room/:seat', async (ws, c) => {
 interface BuiltinModules {
   readonly process?: { getBuiltinModule?(name: string): typeof import('node:async_hooks') | undefined }
 }
-const hooks = (globalThis as BuiltinModules).process?.getBuiltinModule?.('node:async_hooks')
+const hooks = (globalThis as BuiltinModules).process?.getBuiltinModule?.('async_hooks')
 if (hooks !== undefined) {
   const traces = new hooks.AsyncLocalStorage<string>()
   app.use('/traced', (c, next) => traces.run(`trace of ${c.req.query('run')}`, next))

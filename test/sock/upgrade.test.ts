@@ -42,7 +42,7 @@ describe('without a connection', () => {
       expect((await app.request('/x', asUpgrade, upgrader.env)).status).toBe(101)
       expect((await app.request('/x', asUpgrade, upgrader.env)).status).toBe(503)
       upgrader.drop()
-      await upgrader.acceptances[0]?.handled
+      await upgrader.handled
     }
     expect(started).toBe(0)
   })
@@ -53,7 +53,7 @@ describe('without a connection', () => {
     const upgrader = new MemoryUpgrader()
     await app.request('/x', asUpgrade, upgrader.env)
     upgrader.fail(new Error('socket trouble'))
-    await upgrader.acceptances[0]?.handled
+    await upgrader.handled
     expect(reported).toEqual([[expect.stringContaining('/x'), new Error('socket trouble')]])
     expect((await app.request('/x', asUpgrade, new MemoryUpgrader().env)).status).toBe(101)
   })
@@ -225,7 +225,7 @@ describe('with a connection', () => {
     const upgrader = new MemoryUpgrader()
     await app.request('/x', asUpgrade, upgrader.env)
     let handled = false
-    void upgrader.acceptances[0]?.handled?.then(() => {
+    void upgrader.handled.then(() => {
       handled = true
     })
     const client = upgrader.open()
@@ -233,7 +233,7 @@ describe('with a connection', () => {
     await new Promise((resolve) => setTimeout(resolve, 5))
     expect(handled).toBe(false)
     finish()
-    await upgrader.acceptances[0]?.handled
+    await upgrader.handled
     expect(handled).toBe(true)
   })
 
@@ -261,7 +261,7 @@ describe('with a connection', () => {
     await app.request('/room/1', asUpgrade, upgrader.env)
     const client = upgrader.open()
     expect(await client.closed).toMatchObject({ code: 1011, reason: '' })
-    await upgrader.acceptances[0]?.handled
+    await upgrader.handled
     expect(reported).toEqual([
       [expect.stringContaining('/room/1'), new Error('in the handler')],
       [expect.stringContaining('/room/1'), new Error('in onClose')],
@@ -276,14 +276,14 @@ describe('with a connection', () => {
     await app.request('/x', asUpgrade, upgrader.env)
     const client = upgrader.open()
     let handled = false
-    void upgrader.acceptances[0]?.handled?.then(() => {
+    void upgrader.handled.then(() => {
       handled = true
     })
     await client.closed
     await new Promise((resolve) => setTimeout(resolve, 5))
     expect(handled).toBe(false)
     written.resolve()
-    await upgrader.acceptances[0]?.handled
+    await upgrader.handled
   })
 
   test('R10 an error in onClose while the handler goes on is reported at once', async () => {

@@ -58,13 +58,8 @@ export function executable(runtime: Runtime): string {
   }
 }
 
-/** With these the stack of an error names our lines. A server that is measured runs without: they take memory. */
-const SOURCE_MAPS: Readonly<Record<Runtime, readonly string[]>> = {
-  node: ['--enable-source-maps'],
-  'node-current': ['--enable-source-maps'],
-  bun: [],
-  deno: [],
-}
+/** With this Node names our lines in the stack of an error. A server that is measured runs without: maps take memory. */
+const SOURCE_MAPS = '--enable-source-maps'
 
 /**
  * The command that runs a TypeScript file of this repository.
@@ -75,12 +70,12 @@ export async function command(
   runtime: Runtime,
   file: string,
   args: readonly string[] = [],
-  flags: readonly string[] = SOURCE_MAPS[runtime],
+  flags: readonly string[] = runtime.startsWith('node') ? [SOURCE_MAPS] : [],
 ): Promise<string[]> {
   switch (runtime) {
     case 'node':
     case 'node-current':
-      return [executable(runtime), ...flags, await bundle(file), ...args]
+      return [executable(runtime), ...flags, await bundle(file, flags.includes(SOURCE_MAPS)), ...args]
     case 'bun':
       return [executable(runtime), ...flags, file, ...args]
     case 'deno':
@@ -89,8 +84,9 @@ export async function command(
 }
 
 /** Node 20 runs no TypeScript and knows no `paths`: one bundle serves every Node. Packages stay outside it. */
-async function bundle(file: string): Promise<string> {
-  const built = await Bun.build({ entrypoints: [file], target: 'node', packages: 'external', sourcemap: 'inline' })
+async function bundle(file: string, hasMap: boolean): Promise<string> {
+  const sourcemap = hasMap ? 'inline' : 'none'
+  const built = await Bun.build({ entrypoints: [file], target: 'node', packages: 'external', sourcemap })
   const code = await built.outputs[0]?.text()
   if (code === undefined) throw new Error(`Nothing was built from ${file}`)
   const hash = createHash('sha256').update(code).digest('hex').slice(0, 16)
