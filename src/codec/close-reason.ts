@@ -17,6 +17,8 @@ export function fitReason(reason: string): string {
  */
 export function assertCloseReason(reason: string): void {
   if (typeof reason !== 'string') throw new TypeError(`Close reason must be a string, not ${typeof reason}`)
+  // A code unit has three bytes at most.
+  if (reason.length * 3 <= MAX_CLOSE_REASON) return
   const { length } = encoder.encode(reason)
   if (length > MAX_CLOSE_REASON) {
     throw new RangeError(`Cannot send a close reason of ${length} bytes: the limit is ${MAX_CLOSE_REASON}`)

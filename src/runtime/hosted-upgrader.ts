@@ -178,35 +178,41 @@ class HostedHandshake implements Upgrader {
 
   /** Runs the request through the application, and upgrades when a 101 for it comes out in time. */
   run(fetch: Fetch, limit: number): Promise<Response> {
-    if (limit === Number.POSITIVE_INFINITY) return this.#answer(fetch)
     const { clock } = this.#host
     return new Promise((resolve, reject) => {
       const late = (): void => {
         this.#decide(null)
         resolve(tooLate(limit))
       }
-      const timer = clock.setTimeout(late, limit)
-      this.#answer(fetch, () => clock.clearTimeout(timer)).then(resolve, reject)
+      const timer = limit === Number.POSITIVE_INFINITY ? undefined : clock.setTimeout(late, limit)
+      const answered = (response: Response): void => {
+        clock.clearTimeout(timer)
+        resolve(this.#answer(response))
+      }
+      const failed = (error: unknown): void => {
+        clock.clearTimeout(timer)
+        this.#decide(null)
+        reject(error)
+      }
+      try {
+        Promise.resolve(fetch(this.#request, this.#env, this.#context))
+          .then(answered)
+          .catch(failed)
+      } catch (error) {
+        failed(error)
+      }
     })
   }
 
-  /** @param inTime called when the application has answered */
-  async #answer(fetch: Fetch, inTime?: () => void): Promise<Response> {
-    try {
-      const response = await fetch(this.#request, this.#env, this.#context)
-      inTime?.()
-      if (this.#decided) {
-        await response.body?.cancel()
-        return response
-      }
-      if (response.status === 101 && this.#acceptance !== undefined) return this.#finish(response, this.#acceptance)
-      this.#decide(null)
-      return response.status === 101 && !isUpgraded(response) ? notUpgraded(this.#hostRequest) : response
-    } catch (error) {
-      inTime?.()
-      this.#decide(null)
-      throw error
+  /** What becomes of the application's answer. */
+  #answer(response: Response): Response {
+    if (this.#decided) {
+      response.body?.cancel().catch(() => undefined)
+      return response
     }
+    if (response.status === 101 && this.#acceptance !== undefined) return this.#finish(response, this.#acceptance)
+    this.#decide(null)
+    return response.status === 101 && !isUpgraded(response) ? notUpgraded(this.#hostRequest) : response
   }
 
   #finish(response: Response, acceptance: Acceptance): Response {

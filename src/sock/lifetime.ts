@@ -135,7 +135,7 @@ async function returned(life: Life): Promise<void> {
 
 /** The handler has ended, and its connection. */
 async function over({ ended, stay, server }: Life): Promise<void> {
-  await ended
+  if (ended !== undefined) await ended
   stay.leave()
   server?.leave()
 }
