@@ -48,9 +48,7 @@ export const cloudflareHost: Host = {
     'maxFragments',
     'inboxMessages',
   ],
-  announce(prepare): Response {
-    return response101(newPair()[0], prepare?.(200).headers)
-  },
+  announce: () => response101(newPair()[0]),
   upgrade(upgrade: HostedUpgrade): Response {
     const { 0: client, 1: server } = newPair()
     const address = upgrade.hostRequest.headers.get('cf-connecting-ip') ?? undefined

@@ -4,7 +4,7 @@ import type { Capabilities } from '../connection/connection.ts'
 import { HostedConnection } from '../connection/hosted.ts'
 import type { HostedSocket } from '../connection/hosted-socket.ts'
 import type { RequestFacts } from './deferred-request.ts'
-import type { Acceptance, Prepare } from './upgrader.ts'
+import type { Acceptance } from './upgrader.ts'
 
 /** One handshake whose 101 has come out of the application. */
 export interface HostedUpgrade {
@@ -44,7 +44,7 @@ export interface Host {
    */
   detach?(request: Request, env: unknown, handshake: RequestFacts['handshake']): Detached
   /** The 101 that travels through the middleware. */
-  announce(prepare: Prepare | undefined): Response
+  announce(): Response
   /**
    * Upgrades. Called last, when nothing can change the answer any more.
    *

@@ -13,7 +13,7 @@ import { cloudflareHost, isCloudflare } from './cloudflare.ts'
 import { denoHost, isDeno } from './deno.ts'
 import type { Host } from './host.ts'
 import { reportUnsupported } from './host-limits.ts'
-import { type Acceptance, type Prepare, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
+import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrader.ts'
 
 /** What a Fetch server calls. */
 export type Fetch = (request: Request, env?: unknown, context?: unknown) => Response | Promise<Response>
@@ -152,14 +152,14 @@ class HostedHandshake implements Upgrader {
     handshakes.set(this.#request, this)
   }
 
-  upgrade(_request: Request, acceptance: Acceptance, prepare?: Prepare): Upgrade {
+  upgrade(_request: Request, acceptance: Acceptance): Upgrade {
     if (this.#acceptance !== undefined) throw new TypeError('This request has been upgraded already')
     this.#acceptance = acceptance
     const opened = new Promise<Connection | null>((resolve) => {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    return { response: this.#host.announce(prepare), opened, keep: (handled) => waitUntil(this.#context, handled) }
+    return { response: this.#host.announce(), opened, keep: (handled) => waitUntil(this.#context, handled) }
   }
 
   /** Of a request that we made: aborts when there will be no connection, or it has ended. */

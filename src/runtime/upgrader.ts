@@ -45,7 +45,7 @@ export interface Upgrade {
 }
 
 /** Makes a response without a body, with the headers that the application has set so far. */
-export type Prepare = (status: 101 | 200) => Response
+export type Prepare = (status: 101) => Response
 
 /** Turns one request into a connection. */
 export interface Upgrader {
@@ -57,7 +57,7 @@ export interface Upgrader {
   /**
    * Takes the request. Called once per request, after every check has passed.
    *
-   * @param prepare makes responses with headers; a bare one without it
+   * @param prepare makes the response; a host gives a bare one, and so does any upgrader without this
    */
   upgrade(request: Request, acceptance: Acceptance, prepare?: Prepare): Upgrade
 }

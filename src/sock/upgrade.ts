@@ -72,7 +72,8 @@ export function upgradeRoute(
   const resolve = routeResolver(layers)
   return async (c, next) => {
     // An upgrader is here only if the server has seen an upgrade request.
-    const upgrader = rawUpgrader(c) ?? hostedUpgrader(c.req.raw)
+    const raw = rawUpgrader(c)
+    const upgrader = raw ?? hostedUpgrader(c.req.raw)
     if (upgrader === undefined && c.req.header('upgrade') === undefined) return fallThrough(c, next)
     const headers = upgrader?.headers ?? c.req.raw.headers
     if (upgrader === undefined && !isWebSocketUpgrade(headers)) return fallThrough(c, next)
@@ -92,14 +93,26 @@ export function upgradeRoute(
         return refuse(c, ...noAdapter(c.env))
       }
       const acceptance: Acceptance = { asked, subprotocol, options: route.connection }
-      const taken = upgrader.upgrade(c.req.raw, acceptance, (status) => c.newResponse(null, status))
+      const prepare = raw && ((status: 101) => c.newResponse(null, status))
+      const taken = upgrader.upgrade(c.req.raw, acceptance, prepare)
       runHandler(taken, c, route.options, handler, { places, live })
-      return taken.response
+      return raw === undefined ? withHeadersSoFar(c, taken.response) : taken.response
     } catch (error) {
       places.release()
       throw error
     }
   }
+}
+
+/**
+ * A response with the headers that the application has set so far. Hono merges them into one that it is given, and
+ * `newResponse` would copy them first: a tenth of an upgrade on Deno (`bun run bench handshake`).
+ */
+function withHeadersSoFar(c: Context, response: Response): Response {
+  // Asked for, this is made of headers that were set when there was no response yet.
+  void c.res
+  c.res = response
+  return c.res
 }
 
 function rawUpgrader(c: Context): Upgrader | undefined {
