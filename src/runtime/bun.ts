@@ -51,12 +51,15 @@ interface BunServer {
 
 /** The server of this request: Hono knows it as `env` itself or as `env.server`. */
 export function bunServer(env: unknown): BunServer | undefined {
-  if (!('Bun' in globalThis) || typeof env !== 'object' || env === null) return undefined
-  for (const found of [env, (env as { server?: unknown }).server]) {
-    const server = found as { upgrade?: unknown; requestIP?: unknown } | undefined
-    if (typeof server?.upgrade === 'function' && typeof server.requestIP === 'function') return server as BunServer
-  }
-  return undefined
+  if (!('Bun' in globalThis)) return undefined
+  return asServer(env) ?? asServer((env as { readonly server?: unknown } | null | undefined)?.server)
+}
+
+function asServer(found: unknown): BunServer | undefined {
+  const server = found as { readonly upgrade?: unknown; readonly requestIP?: unknown } | null | undefined
+  return typeof server?.upgrade === 'function' && typeof server.requestIP === 'function'
+    ? (server as BunServer)
+    : undefined
 }
 
 /** `Bun.serve` as a host. */
@@ -79,7 +82,9 @@ export const bunHost: Host = {
     const { hostRequest, acceptance, env } = upgrade
     const headers = answerHeaders(upgrade)
     // Without this header Bun takes the first subprotocol offered; an empty one is not sent.
-    if (acceptance.subprotocol === undefined) headers.set('Sec-WebSocket-Protocol', '')
+    if (acceptance.subprotocol === undefined && acceptance.asked.subprotocols.length > 0) {
+      headers.set('Sec-WebSocket-Protocol', '')
+    }
     const data: BunSocketData = { upgrade, socket: undefined }
     if (bunServer(env)?.upgrade(hostRequest, { headers, data }) !== true) {
       throw new TypeError('Bun.serve did not upgrade the request')

@@ -108,6 +108,6 @@ function awaitOpen(socket: StandardWebSocket, connection: HostedConnection, open
   }
   // A client that left before its 101 is told by nothing.
   const deadline = serverClock.setTimeout(() => waiting?.connection.terminate(), OPEN_LIMIT)
-  socket.addEventListener('open', () => decide(true))
+  socket.addEventListener('open', () => decide(true), { once: true })
   void connection.closed.then(() => decide(false))
 }

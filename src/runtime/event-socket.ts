@@ -1,6 +1,7 @@
 /** A WebSocket in the form of the WHATWG standard, as Deno, Cloudflare and browsers have it. */
 import { CloseCode } from '../codec/close-code.ts'
 import { WebSocketError } from '../codec/errors.ts'
+import type { Received } from '../connection/connection.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
 import { hostClock } from './host-clock.ts'
 
@@ -11,13 +12,14 @@ export interface StandardWebSocket {
   binaryType?: string
   send(data: string | Uint8Array<ArrayBuffer>): void
   close(code?: number, reason?: string): void
-  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
-  addEventListener(
-    type: 'close',
-    listener: (event: { readonly code: number; readonly reason: string; readonly wasClean: boolean }) => void,
-  ): void
-  addEventListener(type: 'open' | 'error', listener: () => void): void
+  addEventListener(type: SocketEvent['type'], listener: { handleEvent(event: SocketEvent): void }): void
+  addEventListener(type: 'open' | 'close' | 'error', listener: () => void, options?: { once: boolean }): void
 }
+
+type SocketEvent =
+  | { readonly type: 'message'; readonly data: unknown }
+  | { readonly type: 'close'; readonly code: number; readonly reason: string; readonly wasClean: boolean }
+  | { readonly type: 'error' }
 
 /** Most milliseconds between looks at `bufferedAmount`, for which the standard has no event; the first come sooner. */
 const DRAIN_POLL = 5
@@ -40,7 +42,8 @@ export class EventSocket implements HostedSocket {
     this.remoteAddress = remoteAddress
     // The default is a Blob, whose bytes come later than the next message.
     socket.binaryType = 'arraybuffer'
-    this.#listen()
+    // As one object: a closure for each would stay with the socket, which Deno keeps for some time after its end.
+    for (const type of ['message', 'close', 'error'] as const) socket.addEventListener(type, this)
   }
 
   get readyState(): number {
@@ -56,39 +59,44 @@ export class EventSocket implements HostedSocket {
     for (const tell of this.#early?.splice(0) ?? []) tell(events)
   }
 
-  /** Passes an event on, or keeps it for who attaches later. */
-  #tell(tell: (events: HostedSocketEvents) => void): void {
-    if (this.#events !== undefined) tell(this.#events)
-    else this.#early?.push(tell)
-  }
-
-  /** The end. Deno keeps a socket, and what its listeners hold, for some time after it: not the connection with it. */
-  #tellEnd(code: number, reason: string, wasClean: boolean): void {
-    this.#tell((events) => {
-      this.#events = undefined
-      this.#early = undefined
-      events.onClose(code, reason, wasClean)
-    })
-  }
-
-  #listen(): void {
+  /** @internal */
+  handleEvent(event: SocketEvent): void {
     const socket = this.#socket
-    socket.addEventListener('message', ({ data }) => {
-      const message = typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer)
-      this.#tell((events) => events.onMessage(message))
-    })
-    socket.addEventListener('close', ({ code, reason, wasClean }) => {
-      // Some hosts leave the answer to the peer's Close to us.
-      if (socket.readyState !== CLOSED) {
-        // 1005 says that there was no code, and may not be sent.
-        this.#attempt(() => (code === CloseCode.NO_STATUS_RCVD ? socket.close() : socket.close(code, reason)))
+    switch (event.type) {
+      case 'message':
+        this.#onMessage(typeof event.data === 'string' ? event.data : new Uint8Array(event.data as ArrayBuffer))
+        break
+      case 'close': {
+        const { code, reason, wasClean } = event
+        // Some hosts leave the answer to the peer's Close to us.
+        if (socket.readyState !== CLOSED) {
+          // 1005 says that there was no code, and may not be sent.
+          this.#attempt(() => (code === CloseCode.NO_STATUS_RCVD ? socket.close() : socket.close(code, reason)))
+        }
+        this.#tellEnd(code, reason, wasClean)
+        break
       }
-      this.#tellEnd(code, reason, wasClean)
-    })
-    socket.addEventListener('error', () => {
-      // Where a broken protocol is an error without a close.
-      if (socket.readyState === CLOSED) this.#tellBroken()
-    })
+      case 'error':
+        // Where a broken protocol is an error without a close.
+        if (socket.readyState === CLOSED) this.#tellBroken()
+    }
+  }
+
+  #onMessage(message: Received): void {
+    if (this.#events !== undefined) this.#events.onMessage(message)
+    else this.#early?.push((events) => events.onMessage(message))
+  }
+
+  /** The end, told once. What holds on to this after it holds nothing of the connection. */
+  #tellEnd(code: number, reason: string, wasClean: boolean): void {
+    const events = this.#events
+    if (events === undefined) {
+      this.#early?.push(() => this.#tellEnd(code, reason, wasClean))
+      return
+    }
+    this.#events = undefined
+    this.#early = undefined
+    events.onClose(code, reason, wasClean)
   }
 
   #tellBroken(): void {
