@@ -2,6 +2,7 @@
 import { afterEach, expect, mock, spyOn, test } from 'bun:test'
 import { join } from 'node:path'
 import { Hono } from 'hono'
+import { WebSocketError } from '../../src/codec/errors.ts'
 import { bunHost } from '../../src/runtime/bun.ts'
 import { cloudflareHost } from '../../src/runtime/cloudflare.ts'
 import { denoHost } from '../../src/runtime/deno.ts'
@@ -83,6 +84,26 @@ test('H17 Bun.serve without websocket: 501 that says why, and the handler never 
     expect([status, body]).toEqual([501, expect.stringContaining('websocket')])
   }
   expect(started).toBe(0)
+})
+
+test('R33 a message that Bun.serve drops for a peer that does not read is an error of its send', async () => {
+  const app = new Hono()
+  const sock = new Sock(app)
+  const failed = Promise.withResolvers<unknown>()
+  sock.route('/ws', async (ws) => {
+    await ws.receive()
+    for (let i = 0; i < 16; i++) void ws.send(new Uint8Array(512 * 1024)).catch(failed.resolve)
+    await ws.closed
+  })
+  // What a user may set of Bun's own, below the marks of a connection.
+  using server = serveOnBun(app, { ...sock.websocket, backpressureLimit: 1024 })
+  const peer = await Peer.dial(`${server.url}/ws`)
+  peer.socket.pause()
+  peer.send('go')
+  const error = (await failed.promise) as WebSocketError
+  expect(error).toBeInstanceOf(WebSocketError)
+  expect(error.message).toContain('backpressureLimit')
+  peer.socket.terminate()
 })
 
 test('H14 an option that a host cannot honour is said once, at the start, by name', async () => {
