@@ -9,8 +9,12 @@ export type TimerHandle = unknown
 export interface Clock {
   /** Milliseconds on a monotonic scale. */
   now(): number
-  /** Calls back once after `delay` milliseconds. Never keeps the process alive. */
-  setTimeout(callback: () => void, delay: number): TimerHandle
+  /**
+   * Calls back once after `delay` milliseconds. Never keeps the process alive.
+   *
+   * @param subject what the callback is called with: a timer that every connection has needs no closure then
+   */
+  setTimeout<T>(callback: (subject: T) => void, delay: number, subject?: T): TimerHandle
   clearTimeout(timer: TimerHandle): void
   /**
    * Calls back once when the current turn and its microtasks are over, before further I/O where the runtime can.

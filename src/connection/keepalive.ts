@@ -59,14 +59,23 @@ export class Keepalive {
   /** Looks in a row that found no message. */
   #quietLooks = 0
 
+  /** What timers call: one set for all connections. */
+  static readonly #on = {
+    beat: (keepalive: Keepalive): void => keepalive.#onBeat(),
+    verdict: (keepalive: Keepalive): void => keepalive.#onVerdict(),
+    lastLook: (keepalive: Keepalive): void => keepalive.#onLastLook(),
+    idleLook: (keepalive: Keepalive): void => keepalive.#onIdleLook(),
+    lifetime: (keepalive: Keepalive): void => keepalive.#onLifetime(),
+  }
+
   /** @param pings whether pings can be sent */
   constructor(clock: Clock, target: KeepaliveTarget, options: ResolvedConnectionOptions, pings: boolean = true) {
     this.#clock = clock
     this.#target = target
     this.#options = options
-    this.#beat = pings ? this.#after(options.pingInterval, () => this.#onBeat()) : undefined
-    this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
-    this.#life = this.#after(options.maxLifetime, () => this.#onLifetime())
+    this.#beat = pings ? this.#after(options.pingInterval, Keepalive.#on.beat) : undefined
+    this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, Keepalive.#on.idleLook)
+    this.#life = this.#after(options.maxLifetime, Keepalive.#on.lifetime)
   }
 
   /** Sends a ping of the application. Resolves to its round trip in milliseconds. */
@@ -130,13 +139,13 @@ export class Keepalive {
     const patience = Math.max(0, this.#unansweredSince + pongTimeout - now)
     this.#beat =
       patience > pingInterval
-        ? this.#after(pingInterval, () => this.#onBeat())
-        : this.#after(patience, () => this.#onVerdict())
+        ? this.#after(pingInterval, Keepalive.#on.beat)
+        : this.#after(patience, Keepalive.#on.verdict)
   }
 
   #onVerdict(): void {
     if (this.#survives()) return
-    this.#beat = this.#after(LAST_LOOK, () => this.#onLastLook())
+    this.#beat = this.#after(LAST_LOOK, Keepalive.#on.lastLook)
   }
 
   #onLastLook(): void {
@@ -147,7 +156,7 @@ export class Keepalive {
     if (!this.alive && !this.#target.readingPaused) return false
     this.#unansweredSince = undefined
     const rest = this.#pingedAt + this.#options.pingInterval - this.#clock.now()
-    if (rest > 0) this.#beat = this.#after(rest, () => this.#onBeat())
+    if (rest > 0) this.#beat = this.#after(rest, Keepalive.#on.beat)
     else this.#onBeat()
     return true
   }
@@ -156,15 +165,15 @@ export class Keepalive {
     this.#quietLooks = this.active ? 0 : this.#quietLooks + 1
     this.active = false
     if (this.#quietLooks === IDLE_LOOKS) this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
-    else this.#idle = this.#after(this.#options.idleTimeout / IDLE_LOOKS, () => this.#onIdleLook())
+    else this.#idle = this.#after(this.#options.idleTimeout / IDLE_LOOKS, Keepalive.#on.idleLook)
   }
 
   #onLifetime(): void {
     this.#target.onExpired(CloseCode.GOING_AWAY, 'Maximum lifetime reached')
   }
 
-  #after(delay: number, callback: () => void): TimerHandle {
-    return delay === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimeout(callback, delay)
+  #after(delay: number, callback: (keepalive: Keepalive) => void): TimerHandle {
+    return delay === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimeout(callback, delay, this)
   }
 
   /** A payload that no other ping of this connection has. */

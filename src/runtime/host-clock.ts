@@ -3,8 +3,8 @@ import type { Clock, TimerHandle } from '../connection/clock.ts'
 
 export const hostClock: Clock = {
   now: (): number => performance.now(),
-  setTimeout(callback: () => void, delay: number): TimerHandle {
-    const timer: unknown = setTimeout(callback, delay)
+  setTimeout<T>(callback: (subject: T) => void, delay: number, subject?: T): TimerHandle {
+    const timer: unknown = setTimeout(callback, delay, subject as T)
     // Where a timer would keep the process alive, it can be told not to.
     if (typeof timer === 'object') (timer as { unref?(): void }).unref?.()
     return timer

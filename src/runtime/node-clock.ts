@@ -51,7 +51,8 @@ function afterMicrotasks(): void {
 
 export const nodeClock: Clock = sharingTimers({
   now: (): number => performance.now(),
-  setTimeout: (callback: () => void, delay: number): TimerHandle => setTimeout(callback, delay).unref(),
+  setTimeout: <T>(callback: (subject: T) => void, delay: number, subject?: T): TimerHandle =>
+    setTimeout(callback, delay, subject as T).unref(),
   clearTimeout: (timer: TimerHandle): void => clearTimeout(timer as NodeJS.Timeout),
   afterTurn(callback: () => void, early: boolean = false): void {
     if (early) nextTick.add(callback)

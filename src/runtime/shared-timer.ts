@@ -22,13 +22,15 @@ const MAX_LENGTHS = 64
 
 /** A pending timer. */
 export class SharedTimer extends RingMember {
-  readonly callback: () => void
+  readonly callback: (subject: never) => void
   readonly due: number
+  readonly subject: unknown
 
-  constructor(callback: () => void, due: number) {
+  constructor(callback: (subject: never) => void, due: number, subject: unknown) {
     super()
     this.callback = callback
     this.due = due
+    this.subject = subject
   }
 }
 
@@ -43,10 +45,10 @@ export class SharedTimers {
   }
 
   /** @returns `undefined` when too many lengths are waited for already */
-  set(callback: () => void, delay: number): SharedTimer | undefined {
+  set<T>(callback: (subject: T) => void, delay: number, subject?: T): SharedTimer | undefined {
     const line = this.#lines.get(delay) ?? this.#newLine(delay)
     if (line === undefined) return undefined
-    const timer = new SharedTimer(callback, performance.now() + delay)
+    const timer = new SharedTimer(callback, performance.now() + delay, subject)
     line.timers.add(timer)
     return timer
   }
@@ -79,7 +81,7 @@ export class SharedTimers {
     try {
       for (let timer = timers.first; timer !== undefined && timer.due <= now; timer = timers.first) {
         timer.leave()
-        timer.callback()
+        timer.callback(timer.subject as never)
       }
     } finally {
       // Also when a callback threw: the others still get their turn, and the error goes its way.
@@ -98,8 +100,9 @@ export function sharingTimers(clock: Clock): Clock {
   const shared = new SharedTimers(clock)
   return {
     ...clock,
-    setTimeout: (callback: () => void, delay: number): TimerHandle =>
-      (delay < SHARED_FROM ? undefined : shared.set(callback, delay)) ?? clock.setTimeout(callback, delay),
+    setTimeout: <T>(callback: (subject: T) => void, delay: number, subject?: T): TimerHandle =>
+      (delay < SHARED_FROM ? undefined : shared.set(callback, delay, subject)) ??
+      clock.setTimeout(callback, delay, subject),
     clearTimeout(timer: TimerHandle): void {
       if (timer instanceof SharedTimer) timer.leave()
       else clock.clearTimeout(timer)

@@ -32,10 +32,10 @@ const problems: string[] = []
 const timers = new Set<unknown>()
 const { setTimeout: setTimer, clearTimeout: clearTimer } = nodeClock
 Object.assign(nodeClock, {
-  setTimeout(callback: () => void, delay: number): unknown {
+  setTimeout<T>(callback: (subject: T) => void, delay: number, subject: T): unknown {
     const timer = setTimer(() => {
       timers.delete(timer)
-      callback()
+      callback(subject)
     }, delay)
     timers.add(timer)
     return timer

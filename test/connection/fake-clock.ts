@@ -23,9 +23,9 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
-  setTimeout(callback: () => void, delay: number): Timer {
+  setTimeout<T>(callback: (subject: T) => void, delay: number, subject?: T): Timer {
     if (!(delay >= 0 && delay <= 2_147_483_647)) throw new RangeError(`No runtime has a timer of ${delay} ms`)
-    const timer = { due: this.#now + delay, delay, callback }
+    const timer = { due: this.#now + delay, delay, callback: () => callback(subject as T) }
     const later = this.#timers.findIndex((other) => other.due > timer.due)
     this.#timers.splice(later === -1 ? this.#timers.length : later, 0, timer)
     return timer

@@ -83,3 +83,12 @@ test('S18 setTimeout calls once after its delay; a cleared one never', async () 
   assert.equal(calls, 0)
   assert.ok(nodeClock.now() - start >= 29)
 })
+
+test('S18 setTimeout calls with its subject, whether it shares a timer of the runtime or not', async () => {
+  const wait = (delay: number): Promise<string> =>
+    new Promise((resolve) => {
+      nodeClock.setTimeout((subject: string) => resolve(subject), delay, `after ${delay}`)
+      setTimeout(() => {}, delay + 1000)
+    })
+  assert.deepEqual(await Promise.all([wait(1), wait(1000)]), ['after 1', 'after 1000'])
+})

@@ -6,11 +6,11 @@ function make(): { readonly timers: SharedTimers; readonly lengths: number[]; re
   const lengths: number[] = []
   const running = new Set<unknown>()
   const timers = new SharedTimers({
-    setTimeout(callback, delay) {
+    setTimeout<T>(callback: (subject: T) => void, delay: number, subject?: T) {
       lengths.push(delay)
       const timer = setTimeout(() => {
         running.delete(timer)
-        callback()
+        callback(subject as T)
       }, delay)
       running.add(timer)
       return timer
@@ -34,7 +34,7 @@ describe('timers of one length', () => {
     const start = performance.now()
     const log: string[] = []
     timers.set(() => log.push('first'), 20)
-    timers.set(() => log.push('second'), 20)
+    timers.set((name: string) => log.push(name), 20, 'second')
     await new Promise((resolve) => setTimeout(resolve, 10))
     const third = new Promise<number>((resolve) => {
       timers.set(() => {
@@ -98,8 +98,8 @@ describe('timers of one length', () => {
   test('S18 an error in one is nobody else’s: it goes to the runtime, and the others are called', () => {
     let onTime = (): void => {}
     const timers = new SharedTimers({
-      setTimeout(callback) {
-        onTime = callback
+      setTimeout<T>(callback: (subject: T) => void, _delay: number, subject?: T) {
+        onTime = () => callback(subject as T)
       },
       clearTimeout() {},
     })
