@@ -1,14 +1,14 @@
 /**
- * A connection over our own codec and a byte transport: the message loop.
+ * A connection over our own codec and a byte transport: its two halves, its control frames and its end.
  *
- *     in    transport → protocol.nextEvent() → inbox → receive()
- *     out   send() → frame encoder → outbox → one transport.write per batch
+ *     in    transport → receiver: protocol.nextEvent() → inbox → receive()
+ *     out   send() → sender: frame encoder → outbox → one transport.write per batch
  */
 import { CloseCode } from '../codec/close-code.ts'
 import { assertClose, fitReason } from '../codec/close-reason.ts'
 import { ConnectionState } from '../codec/connection-state.ts'
-import { type CloseInfo, ConnectionClosed, ProtocolError } from '../codec/errors.ts'
-import type { CloseConnection, Message, ProtocolEvent } from '../codec/event.ts'
+import { type CloseInfo, ConnectionClosed } from '../codec/errors.ts'
+import type { CloseConnection } from '../codec/event.ts'
 import type { Protocol } from '../codec/protocol.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
@@ -19,15 +19,14 @@ import {
   type SendableParts,
   type SendMessageOptions,
 } from './connection.ts'
-import { Delivery } from './inbox.ts'
 import { Keepalive, type KeepaliveTarget } from './keepalive.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
+import { type ControlEvent, type ReceiveGate, Receiver } from './receiver.ts'
 import { callHook, quietRejection } from './rejection.ts'
 import { asPingPayload } from './sendable.ts'
 import { Sender, type SendGate } from './sender.ts'
 import type { SharedMessage, SharedSender } from './shared-message.ts'
-import { PartStream } from './streams.ts'
 import type { ByteTransport, TransportListener } from './transport.ts'
 
 /** What a framed connection is made of. */
@@ -37,24 +36,6 @@ export interface FramedConnectionInit extends ConnectionInfo {
   readonly clock: Clock
   readonly options: ResolvedConnectionOptions
 }
-
-/** Parsing goes on up to this multiple of `inboxBytes`, so that control frames are seen. */
-const PARSE_AHEAD = 16
-
-/**
- * Most bytes that a connection with a full inbox still reads before it pauses, where `inboxBytes` is not less: most
- * handlers have emptied the inbox by then, pausing is not free, and control frames behind small messages are seen.
- */
-const MAX_GRACE = 1 << 16
-
-/** How often a paused connection reads that much again, once each ping interval, for the control frames in it. */
-const MAX_READ_AHEAD = 16
-
-/**
- * Inflated bytes after which we yield: a few compressed kilobytes can stand for all of them, and what one read of a
- * socket brings would keep the event loop for seconds.
- */
-const MAX_TURN_BYTES = 1 << 20
 
 /** A connection that frames for itself can do everything. */
 export const FRAMED_CAPABILITIES: Capabilities = {
@@ -75,32 +56,19 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   readonly #options: ResolvedConnectionOptions
   readonly #outbox: Outbox
   readonly #keepalive: Keepalive
+  readonly #receiver: Receiver
   readonly #sender: Sender
-  /** The message that is being delivered in parts. */
-  #parts: PartStream | undefined
-  /** Whether the inbox holds more than its limits. */
-  #overfull = false
-  #paused = false
-  /** Bytes that are read before it pauses. */
-  #grace = 0
-  /** Whether a `receive({ timeout: 0 })` is running. */
-  #polling = false
-  #readAhead = 0
   /** Payload of the Ping to answer once the outbox has drained. */
   #owedPong: Uint8Array | undefined
   /** Our Close, once it was sent. */
   #closing: { readonly code: number; readonly reason: string } | undefined
-  #transportEnded = false
   /** Whether it is gone, both ways. */
   #gone = false
-  /** Inflated bytes since we last yielded, and the timer that ends the yield. */
-  #turnBytes = 0
-  #rest: TimerHandle
   /** Drops the transport if it has not ended by then. */
   #deadline: TimerHandle
 
   /** Callbacks for the parts of a connection and its transport: one object instead of many closures. */
-  static readonly #Inside = class implements KeepaliveTarget, SendGate, TransportListener {
+  static readonly #Inside = class implements KeepaliveTarget, ReceiveGate, SendGate, TransportListener {
     readonly #connection: FramedConnection
 
     constructor(connection: FramedConnection) {
@@ -112,7 +80,15 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     }
 
     get readingPaused(): boolean {
-      return this.#connection.#paused
+      return this.#connection.#receiver.paused
+    }
+
+    get ended(): boolean {
+      return this.#connection.info !== undefined
+    }
+
+    get closing(): boolean {
+      return this.#connection.#closing !== undefined
     }
 
     sendPing(payload: Uint8Array): void {
@@ -120,7 +96,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     }
 
     readAhead(): void {
-      this.#connection.#onReadAhead()
+      this.#connection.#receiver.readAhead()
     }
 
     onDead(): void {
@@ -144,7 +120,11 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     }
 
     onData(chunk: Uint8Array): void {
-      this.#connection.#onData(chunk)
+      this.#connection.#receiver.onData(chunk)
+    }
+
+    onControl(event: ControlEvent): void {
+      this.#connection.#onControl(event)
     }
 
     onDrain(): void {
@@ -169,9 +149,13 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#outbox = new Outbox(protocol.output, transport, clock, options.highWaterMark)
     const inside = new FramedConnection.#Inside(this)
     this.#keepalive = new Keepalive(clock, inside, options)
+    this.#receiver = new Receiver(
+      { transport, protocol, clock, options, inbox: this.inbox, keepalive: this.#keepalive },
+      inside,
+    )
     this.#sender = new Sender(protocol, this.#outbox, this.#keepalive, options, inside)
     transport.attach(inside)
-    if (protocol.hasBytes) clock.afterTurn(() => this.#pump())
+    if (protocol.hasBytes) clock.afterTurn(() => this.#receiver.pump())
   }
 
   get remoteAddress(): string | undefined {
@@ -223,21 +207,16 @@ export class FramedConnection extends BaseConnection implements SharedSender {
   }
 
   protected beforeWait(polling: boolean): void {
-    this.#polling = polling
-    if (this.#protocol.hasBytes || this.#protocol.endPending || this.#overfull) this.#pump()
-    this.#polling = false
+    this.#receiver.beforeWait(polling)
     this.#outbox.flush()
   }
 
   protected afterTake(): void {
-    if (this.#overfull) this.#pump()
+    this.#receiver.afterTake()
   }
 
   protected streamOpenMessage(): ReadableStream<string> | ReadableStream<Uint8Array> | null {
-    if (this.info !== undefined) return null
-    if (this.#protocol.hasBytes) this.#pump()
-    if (this.inbox.length > 0 || !this.#protocol.receivingMessage || this.#parts !== undefined) return null
-    return this.#openParts(this.#protocol.takeJoined()).stream
+    return this.info === undefined ? this.#receiver.streamOpenMessage() : null
   }
 
   protected override settle(info: CloseInfo): void {
@@ -248,107 +227,11 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#keepalive.end(error)
     this.#outbox.end(error)
     this.#sender.end(error)
-    if (this.#rest !== undefined) this.clock.clearTimeout(this.#rest)
-    this.#rest = undefined
-    this.#parts?.fail(this.closedError)
-    this.#parts = undefined
+    this.#receiver.end(error)
   }
 
-  #onData(chunk: Uint8Array): void {
-    this.#keepalive.alive = true
-    const wasOverfull = this.#overfull
-    this.#protocol.receiveData(chunk)
-    this.#pump()
-    if (!wasOverfull || !this.#overfull || this.#paused) return
-    this.#grace -= chunk.length
-    if (this.#grace > 0) return
-    this.#paused = true
-    this.#transport.pause()
-  }
-
-  /** Parses on while there is room for what comes out. */
-  #pump(): void {
-    const protocol = this.#protocol
-    while (this.#hasRoom) {
-      const event = protocol.nextEvent(true, !this.#inParts)
-      if (event === null) break
-      this.#dispatch(event)
-    }
-    if (protocol.endPending) this.#holdEnd()
-    // The low mark is half of the high one, so that reading does not start and stop with every message.
-    const mark = this.#overfull ? 0.5 : 1
-    const { inboxBytes, inboxMessages } = this.#options
-    const { bytes, length } = this.inbox
-    const full = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
-    // While we close, what finds no room is discarded: the peer's Close is behind it.
-    this.#overfull = this.info === undefined && (this.#closing === undefined ? full : !this.#hasRoom)
-    if (!this.#overfull) this.#grace = this.#fullGrace
-    if (this.#paused && !this.#overfull) this.#resume()
-  }
-
-  /**
-   * The peer's Close, or what it did wrong, came behind messages: the handler gets this turn to answer them, since
-   * nothing may follow our Close. One that waits for a message has answered all.
-   */
-  #holdEnd(): void {
-    if (this.inbox.waiter !== undefined) this.#reachEnd()
-    else this.clock.afterTurn(() => this.#reachEnd())
-  }
-
-  #reachEnd(): void {
-    try {
-      const event = this.#protocol.nextEvent(false, !this.#inParts)
-      if (event !== null) this.#dispatch(event)
-    } catch (error) {
-      if (error instanceof ProtocolError) this.#fail(error.closeCode, error.message)
-      else this.#fail(CloseCode.INTERNAL_ERROR, `Internal error: ${String(error)}`)
-    }
-  }
-
-  /**
-   * Whether another event may be parsed. A caller that waits gets a message of any size that is allowed; without one,
-   * a message that is arriving counts as unread.
-   */
-  get #hasRoom(): boolean {
-    if (this.info !== undefined) return true
-    if (this.#rest !== undefined && !this.#polling && !this.#transportEnded) return false
-    if (this.#closing !== undefined) return true
-    if (this.#parts !== undefined) return this.#parts.wantsMore || this.#transportEnded
-    if (this.inbox.waiter !== undefined) return true
-    if (this.#polling) return this.inbox.length === 0
-    const factor = this.#transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
-    const limit = this.#options.inboxBytes * factor + this.#readAhead * this.#fullGrace
-    return this.inbox.bytes + this.#protocol.joinedSize < limit
-  }
-
-  get #fullGrace(): number {
-    return Math.min(this.#options.inboxBytes, MAX_GRACE)
-  }
-
-  #resume(): void {
-    this.#paused = false
-    this.#readAhead = 0
-    this.#transport.resume()
-  }
-
-  /** The inbox has been full for a ping interval: a Close or a Ping behind it must not wait for ever. */
-  #onReadAhead(): void {
-    if (this.#readAhead === MAX_READ_AHEAD) return
-    this.#readAhead++
-    this.#grace = this.#fullGrace
-    this.#pump()
-    if (this.#paused) {
-      this.#paused = false
-      this.#transport.resume()
-    }
-  }
-
-  #dispatch(event: ProtocolEvent): void {
+  #onControl(event: ControlEvent): void {
     switch (event.type) {
-      case 'TextMessage':
-      case 'BytesMessage':
-        this.#onMessage(event)
-        break
       case 'Ping':
         this.#answerPing(event.payload)
         this.#tell(this.#options.onPing, event.payload)
@@ -361,54 +244,6 @@ export class FramedConnection extends BaseConnection implements SharedSender {
         this.#onClose(event)
         break
     }
-  }
-
-  #onMessage(part: Message): void {
-    // What comes behind the end is looked at only for the peer's Close.
-    if (this.info !== undefined) return
-    this.#keepalive.active = true
-    if (this.#protocol.extensions.length > 0) this.#countTurn(part.data.length)
-    if (this.#parts !== undefined) {
-      this.#pushPart(this.#parts, part)
-      return
-    }
-    if (!part.messageFinished) {
-      const waiter = this.inbox.takeWaiter()
-      waiter.resolve(this.#openParts(part).stream)
-      return
-    }
-    // After our Close we wait only for the peer's; messages that find no room are discarded.
-    const unwanted = this.#closing !== undefined && this.inbox.bytes > this.#options.inboxBytes
-    if (!unwanted || this.inbox.waiter !== undefined) this.inbox.push(part.data as string | Uint8Array<ArrayBuffer>)
-  }
-
-  #countTurn(bytes: number): void {
-    this.#turnBytes += bytes
-    if (this.#turnBytes < MAX_TURN_BYTES || this.#rest !== undefined) return
-    this.#rest = this.clock.setTimeout(() => {
-      this.#rest = undefined
-      this.#turnBytes = 0
-      this.#pump()
-    }, 0)
-  }
-
-  /** Whether the message that comes next, or is coming, is wanted in parts. */
-  get #inParts(): boolean {
-    return this.#parts !== undefined || this.inbox.waiter?.delivery === Delivery.STREAM
-  }
-
-  #openParts(first: Message): PartStream {
-    const parts = new PartStream(() => this.#pump())
-    this.#parts = parts
-    this.#pushPart(parts, first)
-    return parts
-  }
-
-  #pushPart(parts: PartStream, part: Message): void {
-    if (part.messageFinished) this.#parts = undefined
-    // After our Close the peer's must not wait behind a stream that nobody reads.
-    if (this.#closing !== undefined && !parts.wantsMore) parts.fail(this.#sendError())
-    parts.push(part.type === 'BytesMessage' ? new Uint8Array(part.data) : part.data, part.messageFinished)
   }
 
   #queueShared(message: SharedMessage): void {
@@ -469,8 +304,8 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#outbox.flush()
     this.#setDeadline()
     // The peer's Close may stand behind what nobody reads any more.
-    this.#pump()
-    if (this.#paused) this.#resume()
+    this.#receiver.pump()
+    this.#receiver.readOn()
   }
 
   /** §5.5.1, §7.1.5: the peer's Close, as the answer to ours or as the beginning of the end. */
@@ -505,7 +340,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     this.#outbox.flush()
     this.#transport.end()
     this.#setDeadline()
-    if (this.#paused) this.#resume()
+    this.#receiver.readOn()
   }
 
   #drop(reason: string): void {
@@ -520,16 +355,14 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   /** The peer ended its side: everything that it sent is parsed, then the end is known. */
   #onEnd(): void {
-    this.#transportEnded = true
-    this.#protocol.receiveData(null)
-    this.#pump()
+    this.#receiver.onEnd()
     // The handler has this turn to answer what came in front of the end.
     if (this.#protocol.endPending) this.clock.afterTurn(() => this.#afterEnd())
     else this.#afterEnd()
   }
 
   #afterEnd(): void {
-    this.#reachEnd()
+    this.#receiver.reachEnd()
     this.#vanished()
     this.#outbox.flush()
     this.#transport.end()
@@ -538,7 +371,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   #onGone(): void {
     this.#gone = true
-    if (!this.#transportEnded) this.#onEnd()
+    if (!this.#receiver.transportEnded) this.#onEnd()
     if (this.#deadline !== undefined) this.clock.clearTimeout(this.#deadline)
     this.#deadline = undefined
   }

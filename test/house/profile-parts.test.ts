@@ -48,7 +48,7 @@ describe('house: profile', () => {
     [
       'parse: the rest of src/codec',
       frame('#parse', 'src/codec/protocol.ts'),
-      frame('#pump', 'src/connection/framed.ts'),
+      frame('pump', 'src/connection/receiver.ts'),
     ],
     ['promises, microtasks, ticks', frame(''), frame('processTicksAndRejections')],
     [UNPLACED, frame('compose', 'node_modules/hono/dist/compose.js'), frame('(root)')],
