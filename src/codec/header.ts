@@ -169,7 +169,7 @@ export function assertHeader(name: string, value: string): void {
   throw new TypeError(`Header '${name}' must not contain characters above U+00FF`)
 }
 
-/** Whether a header may not be added to an opening handshake: `Sec-WebSocket-*`, and `RESERVED_HEADERS`. */
+/** Whether a header may not be added to an opening handshake: `Sec-WebSocket-*`, and those that belong to a hop or a body. */
 export function isReservedHeader(name: string): boolean {
   const lower = name.toLowerCase()
   return RESERVED.has(lower) || lower.startsWith('sec-websocket-')

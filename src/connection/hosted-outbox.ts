@@ -7,11 +7,14 @@ import type { MessageSink, SendRoom } from './sender.ts'
 
 const SENT: Promise<boolean> = Promise.resolve(true)
 
+/** Shared by outboxes without a message in parts. */
+const NO_PARTS: (string | Uint8Array)[] = []
+
 export class HostedOutbox implements MessageSink, SendRoom {
   readonly #socket: HostedSocket
   readonly #options: ResolvedConnectionOptions
   /** Parts of a message whose last part has not come. */
-  #parts: (string | Uint8Array)[] = []
+  #parts: (string | Uint8Array)[] = NO_PARTS
   #partsSize = 0
   /** The wait for room, one for all who wait. */
   #room: PromiseWithResolver<boolean> | undefined
@@ -91,6 +94,7 @@ export class HostedOutbox implements MessageSink, SendRoom {
       this.sendMessage(part, compress)
       return
     }
+    if (this.#parts === NO_PARTS) this.#parts = []
     if (this.#parts.length > 0 && typeof this.#parts[0] !== typeof part) {
       throw new TypeError('All parts of a message must be text, or all binary')
     }
@@ -109,7 +113,7 @@ export class HostedOutbox implements MessageSink, SendRoom {
   }
 
   #forgetParts(): void {
-    this.#parts = []
+    this.#parts = NO_PARTS
     this.#partsSize = 0
   }
 }

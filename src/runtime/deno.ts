@@ -93,21 +93,16 @@ function isServed(request: Request): boolean {
   }
 }
 
-/** Its listeners live as long as the socket, and hold nothing that was for the handshake alone. */
+/** The listener is gone with the event: Deno keeps a socket for some time after its end, and what listens to it. */
 function awaitOpen(socket: StandardWebSocket, connection: HostedConnection, opened: HostedUpgrade['opened']): void {
-  let waiting: { readonly opened: typeof opened; readonly connection: typeof connection } | undefined = {
-    opened,
-    connection,
-  }
-  const decide = (isOpen: boolean): void => {
-    if (waiting === undefined) return
-    const { opened, connection } = waiting
-    waiting = undefined
-    serverClock.clearTimeout(deadline)
-    opened(isOpen ? connection : null)
-  }
   // A client that left before its 101 is told by nothing.
-  const deadline = serverClock.setTimeout(() => waiting?.connection.terminate(), OPEN_LIMIT)
-  socket.addEventListener('open', () => decide(true), { once: true })
-  void connection.closed.then(() => decide(false))
+  const deadline = serverClock.setTimeout(() => {
+    connection.terminate()
+    opened(null)
+  }, OPEN_LIMIT)
+  const onOpen = (): void => {
+    serverClock.clearTimeout(deadline)
+    opened(connection)
+  }
+  socket.addEventListener('open', onOpen, { once: true })
 }
