@@ -50,13 +50,15 @@ export const cloudflareHost: Host = {
   ],
   announce: () => response101(newPair()[0]),
   upgrade(upgrade: HostedUpgrade): Response {
+    // First, since it may throw: behind `opened` there is a handler.
+    const headers = answerHeaders(upgrade)
     const { 0: client, 1: server } = newPair()
     const address = upgrade.hostRequest.headers.get('cf-connecting-ip') ?? undefined
     // Listeners come first: after `accept` messages are delivered.
     const connection = openHosted(cloudflareHost, new EventSocket(server, address), upgrade)
     server.accept()
     upgrade.opened(connection)
-    return response101(client, answerHeaders(upgrade))
+    return response101(client, headers)
   },
 }
 

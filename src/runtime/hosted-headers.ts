@@ -4,7 +4,7 @@ import type { HostedUpgrade } from './host.ts'
 
 /**
  * The headers of the application's response, as they may go out. Those that belong to the handshake are looked for by
- * name: an iterator of `Headers` sorts them on Deno, which takes several times as long.
+ * name: to go through all of them, Deno sorts them.
  */
 export function answerHeaders({ response, acceptance }: Pick<HostedUpgrade, 'response' | 'acceptance'>): Headers {
   const { headers } = response

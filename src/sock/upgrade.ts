@@ -105,8 +105,8 @@ export function upgradeRoute(
 }
 
 /**
- * A response with the headers that the application has set so far. Hono merges them into one that it is given, and
- * `newResponse` would copy them first: a tenth of an upgrade on Deno (`bun run bench handshake`).
+ * A response with the headers that the application has set so far. Hono merges them into one that it is given;
+ * `newResponse` would copy them first, which takes Deno long (`bun run bench handshake`).
  */
 function withHeadersSoFar(c: Context, response: Response): Response {
   // Asked for, this is made of headers that were set when there was no response yet.
