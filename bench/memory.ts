@@ -31,6 +31,7 @@ const UNOPTIMIZED = subjectsNamed('node ours', 'node ws')
 const NO_OPTIMIZER = '--no-opt'
 const CHURNED = subjectsNamed('node ours', 'bun ours', 'deno ours', 'deno upgrade control')
 const COUNTS = [1_000, 10_000]
+/** How many servers are looked at, where the median of several is reported. */
 const IDLE_SERVERS = 5
 const CASES: readonly PeerCase[] = ['R13', 'R16', 'R17']
 const CHURN_ROUNDS = 10
@@ -127,7 +128,7 @@ function argsFor(deflate: IdleRow['deflate']): string[] {
   return deflate === 'takeover' ? ['takeover'] : []
 }
 
-/** The median of several servers where few connections share what V8's heap happens to grow by. */
+/** The median of several servers, without compression: what V8's heap happens to grow by differs by a few percent. */
 async function idleOf(
   subject: Subject,
   connections: number,
@@ -135,7 +136,7 @@ async function idleOf(
   flags: readonly string[] = [],
 ): Promise<IdleRow['figure']> {
   const figures: number[] = []
-  for (let left = connections === COUNTS[0] && deflate === 'none' ? IDLE_SERVERS : 1; left > 0; left--) {
+  for (let left = deflate === 'none' ? IDLE_SERVERS : 1; left > 0; left--) {
     const figure = await withServer(subject, (server) => idle(server, connections, deflate), argsFor(deflate), flags)
     if (!('bytes' in figure)) return figure
     figures.push(figure.bytes)

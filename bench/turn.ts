@@ -5,7 +5,7 @@
 import { Buffer } from 'node:buffer'
 import { Protocol } from '../src/codec/protocol.ts'
 import type { Connection } from '../src/connection/connection.ts'
-import { FRAMED_CAPABILITIES, FramedConnection } from '../src/connection/framed.ts'
+import { FramedConnection } from '../src/connection/framed.ts'
 import { resolveConnectionOptions } from '../src/connection/options.ts'
 import type { ByteTransport, TransportListener } from '../src/connection/transport.ts'
 import { nodeClock } from '../src/runtime/node-clock.ts'
@@ -94,7 +94,6 @@ function handled(handler: (ws: Connection) => Promise<void>): Subject {
     url: 'ws://localhost/',
     request: undefined,
     mode: 'bench',
-    capabilities: FRAMED_CAPABILITIES,
   })
   void handler(ws)
   return (chunk) => transport.listener.onData(chunk)

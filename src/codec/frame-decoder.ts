@@ -9,7 +9,6 @@ import { MAX_CONTROL_PAYLOAD } from './close-code.ts'
 import { type Violation, violation } from './errors.ts'
 import type { Role } from './event.ts'
 import type { Extension, FrameHeader } from './extension.ts'
-import { MAX_HEADER } from './frame-header.ts'
 import { rotateKey, skipOf, unmask, wordsOf } from './mask.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { type StringBuffer, stringBuffer } from './utf8.ts'
@@ -49,9 +48,9 @@ export class FrameDecoder implements FrameHeader {
   /** Whether every byte of the piece is ASCII; `false` also when that is not known. */
   pieceAscii = false
 
-  readonly #expectMask: boolean
+  /** Whether the frames of the peer are masked: those that are not as its role wants (§5.1) are never read. */
+  readonly #masked: boolean
   readonly #extensions: readonly Extension[]
-  #masked = false
   #key = 0
 
   /** Where reading goes on in `chunk`, and where the chunk ends. */
@@ -65,10 +64,9 @@ export class FrameDecoder implements FrameHeader {
   #taken = 0
   /** Bytes of a header that was cut by the end of a chunk. */
   #head: Uint8Array = EMPTY
-  #headLength = 0
 
   constructor(role: Role, extensions: readonly Extension[]) {
-    this.#expectMask = role === 'server'
+    this.#masked = role === 'server'
     this.#extensions = extensions
   }
 
@@ -102,7 +100,7 @@ export class FrameDecoder implements FrameHeader {
    */
   readHeader(): boolean {
     while (this.#offset < this.#limit) {
-      if (this.#headLength === 0) {
+      if (this.#head.length === 0) {
         const size = this.#parse(this.chunk, this.#offset, this.#limit - this.#offset)
         if (size > 0) {
           this.#advance(size)
@@ -110,11 +108,10 @@ export class FrameDecoder implements FrameHeader {
         }
       }
       while (this.#offset < this.#limit) {
-        if (this.#headLength === 0) this.#head = new Uint8Array(MAX_HEADER)
-        this.#head[this.#headLength++] = this.chunk[this.#offset] as number
+        this.#head = Uint8Array.of(...this.#head, this.chunk[this.#offset] as number)
         this.#advance(1)
-        if (this.#parse(this.#head, 0, this.#headLength) > 0) {
-          this.#headLength = 0
+        if (this.#parse(this.#head, 0, this.#head.length) > 0) {
+          this.#head = EMPTY
           return true
         }
       }
@@ -220,10 +217,9 @@ export class FrameDecoder implements FrameHeader {
     this.rsv = first & RSV_BITS
     this.length = length
     this.remaining = length
-    this.#masked = masked
     if (this.#extensions.length > 0 || this.rsv !== 0) this.#checkRsv()
     // §5.1: a server "MUST close the connection upon receiving a frame that is not masked", a client one that is.
-    if (masked !== this.#expectMask) throw violation(masked ? 'MASKED_FRAME' : 'UNMASKED_FRAME')
+    if (masked !== this.#masked) throw violation(masked ? 'MASKED_FRAME' : 'UNMASKED_FRAME')
     return size
   }
 

@@ -27,9 +27,8 @@ export class MessageReader {
   #transformed = false
   #received = 0
   #fragments = 0
-  /** The parts of that message, when they are joined here, and whether all that it holds is ASCII. */
+  /** The parts of that message, when they are joined here. */
   #parts: PartJoiner | undefined
-  #joinedAscii = true
   #decoding: Utf8Decoder | undefined
   /** Whether a part of that message was given already: the rest comes in parts as well. */
   #inParts = false
@@ -109,8 +108,7 @@ export class MessageReader {
     if (this.#opcode === Opcode.BINARY) {
       return { type: 'BytesMessage', data: this.#joiner.takeBytes(), frameFinished, messageFinished }
     }
-    const data = this.#joiner.takeText(this.#joinedAscii, this.#joiner.size - this.#utf8.carried)
-    this.#joinedAscii = true
+    const data = this.#joiner.takeText(this.#joiner.size - this.#utf8.carried)
     return { type: 'TextMessage', data, frameFinished, messageFinished }
   }
 
@@ -155,7 +153,7 @@ export class MessageReader {
       const checked = this.#utf8.check(bytes, start, end, ascii, messageFinished)
       // §8.1: "the endpoint MUST _Fail the WebSocket Connection_", and at once, not when the message is whole.
       if (checked === undefined) throw violation('TEXT_NOT_UTF8')
-      this.#joinedAscii &&= checked
+      this.#joiner.ascii &&= checked
     }
     // What a frame of transformed payload will give is not known.
     this.#joiner.append(bytes, start, end, text, this.#transformed ? 0 : this.#decoder.remaining)

@@ -18,6 +18,8 @@ const NOTHING: StringBuffer = stringBuffer(new Uint8Array(0))
 export class PartJoiner {
   /** Bytes held. */
   size = 0
+  /** Whether they are known to be ASCII all; whoever appends says when they are not. */
+  ascii = true
   /** Full blocks, then the one being filled. */
   #blocks: Uint8Array[] = []
   #block: StringBuffer = NOTHING
@@ -63,12 +65,13 @@ export class PartJoiner {
    *
    * Decoded in one call: joining the strings of the parts is slow on Node.
    *
-   * @param ascii whether every byte is known to be ASCII; otherwise they must be valid UTF-8
+   * Bytes that are not `ascii` must be valid UTF-8.
+   *
    * @param end how many of the bytes to take; the rest is let go
    */
-  takeText(ascii: boolean, end: number = this.size): string {
+  takeText(end: number = this.size): string {
     const bytes = this.#blocks.length === 0 ? this.#block : stringBuffer(this.#join())
-    const text = ascii ? bytes.latin1Slice(0, end) : bytes.utf8Slice(0, end)
+    const text = this.ascii ? bytes.latin1Slice(0, end) : bytes.utf8Slice(0, end)
     giveBlock(this.#block)
     this.drop()
     return text
@@ -80,6 +83,7 @@ export class PartJoiner {
     this.#block = NOTHING
     this.#filled = 0
     this.size = 0
+    this.ascii = true
   }
 
   #join(): Uint8Array {

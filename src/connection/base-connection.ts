@@ -30,7 +30,6 @@ export interface ConnectionInfo {
   readonly url: string
   readonly request: Request | undefined
   readonly mode: string
-  readonly capabilities: Capabilities
 }
 
 let connectionsMade = 0
@@ -41,12 +40,11 @@ export abstract class BaseConnection implements Connection {
   readonly url: string
   readonly request: Request | undefined
   readonly mode: string
-  readonly capabilities: Capabilities
   data: unknown = undefined
 
   readonly #number = ++connectionsMade
   protected readonly clock: Clock
-  protected readonly inbox: Inbox
+  protected readonly inbox: Inbox = new Inbox()
   #info: CloseInfo | undefined
   #error: ConnectionClosed | undefined
   #closed: PromiseWithResolver<CloseInfo> | undefined
@@ -60,11 +58,10 @@ export abstract class BaseConnection implements Connection {
     this.url = info.url
     this.request = info.request
     this.mode = info.mode
-    this.capabilities = info.capabilities
     this.clock = clock
-    this.inbox = new Inbox(clock)
   }
 
+  abstract readonly capabilities: Capabilities
   abstract readonly remoteAddress: string | undefined
   abstract readonly readyState: ReadyState
   abstract readonly bufferedAmount: number
@@ -273,7 +270,7 @@ export abstract class BaseConnection implements Connection {
     }
     if (this.#info !== undefined) return this.#afterEnd(delivery, this.#info)
     if (options?.timeout === 0) return this.#poll()
-    const waiter = this.inbox.wait(delivery, options)
+    const waiter = this.inbox.wait(delivery, this.clock, options)
     this.beforeWait(false)
     return waiter.promise
   }

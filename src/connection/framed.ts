@@ -158,6 +158,10 @@ export class FramedConnection extends BaseConnection implements SharedSender {
     if (protocol.hasBytes) clock.afterTurn(() => this.#receiver.pump())
   }
 
+  get capabilities(): Capabilities {
+    return FRAMED_CAPABILITIES
+  }
+
   get remoteAddress(): string | undefined {
     return this.#transport.remoteAddress
   }

@@ -10,7 +10,13 @@ import { assertClose, fitReason } from '../codec/close-reason.ts'
 import { type CloseInfo, ConnectionClosed, violation, WebSocketError } from '../codec/errors.ts'
 import { BaseConnection, type ConnectionInfo } from './base-connection.ts'
 import type { Clock, TimerHandle } from './clock.ts'
-import { ReadyState, type Sendable, type SendableParts, type SendMessageOptions } from './connection.ts'
+import {
+  type Capabilities,
+  ReadyState,
+  type Sendable,
+  type SendableParts,
+  type SendMessageOptions,
+} from './connection.ts'
 import { HostedOutbox } from './hosted-outbox.ts'
 import type { HostedSocket, HostedSocketEvents } from './hosted-socket.ts'
 import { Keepalive, type KeepaliveTarget } from './keepalive.ts'
@@ -23,6 +29,7 @@ import type { SharedMessage, SharedSender } from './shared-message.ts'
 /** What a hosted connection is made of. */
 export interface HostedConnectionInit extends ConnectionInfo {
   readonly socket: HostedSocket
+  readonly capabilities: Capabilities
   readonly clock: Clock
   readonly options: ResolvedConnectionOptions
 }
@@ -34,6 +41,7 @@ const encoder = new TextEncoder()
 
 /** A connection whose host frames. */
 export class HostedConnection extends BaseConnection implements SharedSender {
+  readonly capabilities: Capabilities
   readonly #socket: HostedSocket
   readonly #options: ResolvedConnectionOptions
   readonly #outbox: HostedOutbox
@@ -106,6 +114,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   constructor(init: HostedConnectionInit) {
     super(init, init.clock)
     const { socket, clock, options, capabilities } = init
+    this.capabilities = capabilities
     this.#socket = socket
     this.#options = options
     this.#outbox = new HostedOutbox(socket, options)

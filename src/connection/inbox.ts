@@ -56,7 +56,6 @@ function capture(resolve: Settle): void {
 const NO_MESSAGES: Received[] = []
 
 export class Inbox {
-  readonly #clock: Clock
   /** Messages from `#first` on; the part before it has been taken. */
   #messages: Received[] = NO_MESSAGES
   #first = 0
@@ -65,10 +64,6 @@ export class Inbox {
   #lastWaiter: Waiter | undefined
   /** Unread bytes, `MESSAGE_OVERHEAD` for each message included. */
   bytes = 0
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
 
   /** Unread messages. */
   get length(): number {
@@ -108,13 +103,17 @@ export class Inbox {
     return message
   }
 
-  /** Adds a caller to the queue. Only when there is no message to take. */
-  wait(delivery: Delivery, options?: ReceiveOptions): Waiter {
+  /**
+   * Adds a caller to the queue. Only when there is no message to take.
+   *
+   * @param clock for its timeout
+   */
+  wait(delivery: Delivery, clock: Clock, options?: ReceiveOptions): Waiter {
     const waiter = new Waiter(delivery)
     if (this.#lastWaiter === undefined) this.#waiter = waiter
     else this.#lastWaiter.next = waiter
     this.#lastWaiter = waiter
-    if (options !== undefined) this.#bound(waiter, options)
+    if (options !== undefined) this.#bound(waiter, clock, options)
     return waiter
   }
 
@@ -146,7 +145,7 @@ export class Inbox {
   }
 
   /** A caller that gives up leaves the queue, and the message is for the next one. */
-  #bound(waiter: Waiter, { timeout = Number.POSITIVE_INFINITY, signal }: ReceiveOptions): void {
+  #bound(waiter: Waiter, clock: Clock, { timeout = Number.POSITIVE_INFINITY, signal }: ReceiveOptions): void {
     const timedOut = (): void => {
       this.#leave(waiter)
       waiter.resolve(null)
@@ -155,10 +154,10 @@ export class Inbox {
       this.#leave(waiter)
       rejectQuietly(waiter.promise, (reason) => waiter.reject(reason), signal?.reason)
     }
-    const timer = timeout === Number.POSITIVE_INFINITY ? undefined : this.#clock.setTimeout(timedOut, timeout)
+    const timer = timeout === Number.POSITIVE_INFINITY ? undefined : clock.setTimeout(timedOut, timeout)
     signal?.addEventListener('abort', aborted)
     waiter.unbind = () => {
-      if (timer !== undefined) this.#clock.clearTimeout(timer)
+      if (timer !== undefined) clock.clearTimeout(timer)
       signal?.removeEventListener('abort', aborted)
     }
   }

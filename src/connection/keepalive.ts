@@ -4,8 +4,8 @@
  * Any byte that arrives counts as life. A peer is never judged by what our own side failed to read: while reading is
  * paused no deadline passes, and a busy event loop gets one more turn to read before the verdict.
  */
-import { CloseCode } from '../codec/close-code.ts'
 import type { Clock, TimerHandle } from './clock.ts'
+import { Expiry, type ExpiryTarget } from './expiry.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { type PromiseWithResolver, promiseWithResolver } from './promise-with-resolver.ts'
 import { rejectQuietly } from './rejection.ts'
@@ -32,12 +32,9 @@ interface OutstandingPing {
 /** Milliseconds that a turn of the event loop gets to read what has arrived while it was busy. */
 const LAST_LOOK = 1
 
-/** Looks per `idleTimeout`: a timer for each message would cost more than the message. */
-const IDLE_LOOKS = 8
-
 const NO_PINGS: readonly OutstandingPing[] = []
 
-export class Keepalive {
+export class Keepalive implements ExpiryTarget {
   /** Set by the connection for every chunk that arrives. */
   alive = false
   /** Set by the connection for every message in either direction. */
@@ -48,24 +45,20 @@ export class Keepalive {
   readonly #target: KeepaliveTarget
   readonly #options: ResolvedConnectionOptions
   #beat: TimerHandle
-  #idle: TimerHandle
-  #life: TimerHandle
   /** Pings without a Pong, in order; mostly there is none. */
   #outstanding: readonly OutstandingPing[] = NO_PINGS
   #pings = 0
   /** When the last ping was sent, and the oldest one since the last byte arrived. */
   #pingedAt = 0
   #unansweredSince: number | undefined
-  /** Looks in a row that found no message. */
-  #quietLooks = 0
+  /** Only where there is such a deadline. */
+  readonly #expiry: Expiry | undefined
 
   /** What timers call: one set for all connections. */
   static readonly #on = {
     beat: (keepalive: Keepalive): void => keepalive.#onBeat(),
     verdict: (keepalive: Keepalive): void => keepalive.#onVerdict(),
     lastLook: (keepalive: Keepalive): void => keepalive.#onLastLook(),
-    idleLook: (keepalive: Keepalive): void => keepalive.#onIdleLook(),
-    lifetime: (keepalive: Keepalive): void => keepalive.#onLifetime(),
   }
 
   /** @param pings whether pings can be sent */
@@ -74,8 +67,8 @@ export class Keepalive {
     this.#target = target
     this.#options = options
     this.#beat = pings ? this.#after(options.pingInterval, Keepalive.#on.beat) : undefined
-    this.#idle = this.#after(options.idleTimeout / IDLE_LOOKS, Keepalive.#on.idleLook)
-    this.#life = this.#after(options.maxLifetime, Keepalive.#on.lifetime)
+    const expires = Math.min(options.idleTimeout, options.maxLifetime) < Number.POSITIVE_INFINITY
+    this.#expiry = expires ? new Expiry(clock, this, options) : undefined
   }
 
   /** Sends a ping of the application. Resolves to its round trip in milliseconds. */
@@ -104,11 +97,8 @@ export class Keepalive {
   /** The connection closes or has ended: no deadline passes any more. */
   stop(): void {
     if (this.#beat !== undefined) this.#clock.clearTimeout(this.#beat)
-    if (this.#idle !== undefined) this.#clock.clearTimeout(this.#idle)
-    if (this.#life !== undefined) this.#clock.clearTimeout(this.#life)
     this.#beat = undefined
-    this.#idle = undefined
-    this.#life = undefined
+    this.#expiry?.stop()
   }
 
   /** The connection has ended: pings that wait for their Pong fail. */
@@ -161,15 +151,8 @@ export class Keepalive {
     return true
   }
 
-  #onIdleLook(): void {
-    this.#quietLooks = this.active ? 0 : this.#quietLooks + 1
-    this.active = false
-    if (this.#quietLooks === IDLE_LOOKS) this.#target.onExpired(CloseCode.GOING_AWAY, 'Idle timeout')
-    else this.#idle = this.#after(this.#options.idleTimeout / IDLE_LOOKS, Keepalive.#on.idleLook)
-  }
-
-  #onLifetime(): void {
-    this.#target.onExpired(CloseCode.GOING_AWAY, 'Maximum lifetime reached')
+  onExpired(code: number, reason: string): void {
+    this.#target.onExpired(code, reason)
   }
 
   #after(delay: number, callback: (keepalive: Keepalive) => void): TimerHandle {

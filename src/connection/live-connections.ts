@@ -41,22 +41,11 @@ export interface DrainReport {
 export class Stay extends RingMember {
   /** Set by `enter`. */
   connection!: Connection
-  readonly #live: LiveConnections
-
-  constructor(live: LiveConnections) {
-    super()
-    this.#live = live
-  }
-
-  override leave(): void {
-    super.leave()
-    this.#live.onLeft()
-  }
 }
 
 export class LiveConnections {
   /** Those that are open, and those that have ended while their handler runs on. */
-  readonly #stays: Ring<Stay> = new Ring()
+  readonly #stays: Ring<Stay> = new Ring(() => this.#onEmpty?.())
   readonly #clock: Clock
   #draining: Promise<DrainReport> | undefined
   /** What a drain does with a connection whose handshake overtook it. */
@@ -84,16 +73,10 @@ export class LiveConnections {
    *
    * @returns its stay, which is to `leave` when the connection has ended, and so has its handler
    */
-  enter(connection: Connection, stay: Stay = new Stay(this)): Stay {
+  enter(connection: Connection, stay: Stay): void {
     stay.connection = connection
     this.#stays.add(stay)
     this.#turnAway?.(connection)
-    return stay
-  }
-
-  /** @internal A stay is over. */
-  onLeft(): void {
-    if (this.#stays.first === undefined) this.#onEmpty?.()
   }
 
   /**

@@ -12,16 +12,39 @@ export class RingMember {
 
   /** Leaves its ring, and holds nothing of it. Idempotent. */
   leave(): void {
-    this.previous.next = this.next
-    this.next.previous = this.previous
+    const { previous, next } = this
+    previous.next = next
+    next.previous = previous
     this.previous = this
     this.next = this
+    if (previous === next) next.onAlone()
+  }
+
+  /** @internal The only other one has left. */
+  onAlone(): void {}
+}
+
+/** Stands before the first and behind the last. */
+class RingEnd extends RingMember {
+  readonly #onEmpty: (() => void) | undefined
+
+  constructor(onEmpty: (() => void) | undefined) {
+    super()
+    this.#onEmpty = onEmpty
+  }
+
+  override onAlone(): void {
+    this.#onEmpty?.()
   }
 }
 
 export class Ring<M extends RingMember> {
-  /** Before the first and behind the last. */
-  readonly #end = new RingMember()
+  readonly #end: RingEnd
+
+  /** @param onEmpty called when the last member has left */
+  constructor(onEmpty?: () => void) {
+    this.#end = new RingEnd(onEmpty)
+  }
 
   /** The member that came first, or `undefined`. */
   get first(): M | undefined {
@@ -32,7 +55,7 @@ export class Ring<M extends RingMember> {
   /** Members in order, as they are now: going through them may make them leave. */
   all(): M[] {
     const members: M[] = []
-    for (let at = this.#end.next; at !== this.#end; at = at.next) members.push(at as M)
+    for (let at: RingMember = this.#end.next; at !== this.#end; at = at.next) members.push(at as M)
     return members
   }
 

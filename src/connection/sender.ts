@@ -48,18 +48,29 @@ export interface SendRoom {
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
 
+/** The message that has the turn, and those that wait behind it. Mostly there is none. */
+class Line {
+  /** Settles when the last one in it is done. */
+  last: Promise<unknown> | undefined
+  /** Bytes of those that wait, and how many they are. */
+  waiting = 0
+  messagesWaiting = 0
+  /** Gives up the wait for the next part of the message that has the turn. */
+  abandon: ((error: Error) => void) | undefined
+
+  /** What those that wait hold. */
+  get held(): number {
+    return this.waiting + this.messagesWaiting * MESSAGE_OVERHEAD
+  }
+}
+
 export class Sender {
   readonly #sink: MessageSink
   readonly #outbox: SendRoom
   readonly #keepalive: Keepalive
   readonly #options: ResolvedConnectionOptions
   readonly #gate: SendGate
-  /** Settles when the send that has the turn, and all that wait behind it already, are done. */
-  #turn: Promise<unknown> | undefined
-  #waiting = 0
-  #messagesWaiting = 0
-  /** Gives up the wait for the next part of the message that has the turn. */
-  #abandon: ((error: Error) => void) | undefined
+  #line: Line | undefined
 
   constructor(
     sink: MessageSink,
@@ -80,8 +91,8 @@ export class Sender {
     if (wrong !== undefined) return quietRejection(wrong)
     const payload = asPayload(data)
     if (payload === undefined) return quietRejection(notSendable(data))
-    if (this.#turn === undefined && !(payload instanceof Blob)) return this.#sendNow(payload, options)
-    if (this.#turn === undefined || this.#mayWait()) return this.#sendInTurn(payload, options)
+    if (this.#line === undefined && !(payload instanceof Blob)) return this.#sendNow(payload, options)
+    if (this.#line === undefined || this.#mayWait()) return this.#sendInTurn(payload, options)
     return this.#refused()
   }
 
@@ -90,7 +101,7 @@ export class Sender {
     if (wrong !== undefined) throw wrong
     const payload = asPayload(data)
     if (payload === undefined || payload instanceof Blob) throw notSendable(data)
-    if (!this.#gate.connected || this.#turn !== undefined || this.#outbox.congested) return false
+    if (!this.#gate.connected || this.#line !== undefined || this.#outbox.congested) return false
     void this.#sendNow(payload, options)
     return true
   }
@@ -104,21 +115,21 @@ export class Sender {
     } catch (error) {
       return quietRejection(error)
     }
-    if (this.#turn === undefined) return this.#takeTurn(() => this.#sendParts(source, options))
-    if (!this.#mayWait()) {
+    if (this.#line !== undefined && !this.#mayWait()) {
       void leave(source)
       return this.#refused()
     }
-    this.#messagesWaiting++
-    return this.#takeTurn(() => {
-      this.#messagesWaiting--
-      return this.#sendParts(source, options)
+    const line = this.#standInLine()
+    line.messagesWaiting++
+    return this.#takeTurn(line, () => {
+      line.messagesWaiting--
+      return this.#sendParts(line, source, options)
     })
   }
 
   sendShared(message: SharedMessage): boolean {
     if (!this.#gate.connected) return false
-    if (this.#turn !== undefined) {
+    if (this.#line !== undefined) {
       const isTaken = this.#mayWait()
       if (isTaken) void this.#sendInTurn(message.data, { compress: message.compress })
       return isTaken
@@ -132,12 +143,12 @@ export class Sender {
 
   /** The connection has ended: a message whose next part has not come is given up. */
   end(error: () => Error): void {
-    this.#abandon?.(error())
+    this.#line?.abandon?.(error())
   }
 
   /** Bytes of messages that wait behind another one. */
   get waiting(): number {
-    return this.#waiting
+    return this.#line?.waiting ?? 0
   }
 
   #sendNow(payload: string | Uint8Array, options: SendMessageOptions | undefined): Promise<boolean> {
@@ -154,14 +165,15 @@ export class Sender {
     const size = payload instanceof Blob ? payload.size : payload.length
     // The caller may fill its buffer anew long before the turn comes.
     let own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload
-    this.#waiting += size
-    this.#messagesWaiting++
-    return this.#takeTurn(async () => {
+    const line = this.#standInLine()
+    line.waiting += size
+    line.messagesWaiting++
+    return this.#takeTurn(line, async () => {
       try {
         own = own instanceof Blob ? new Uint8Array(await own.arrayBuffer()) : own
       } finally {
-        this.#waiting -= size
-        this.#messagesWaiting--
+        line.waiting -= size
+        line.messagesWaiting--
       }
       return this.#sendNow(own, options)
     })
@@ -172,9 +184,8 @@ export class Sender {
     return this.#gate.connected && (this.#held <= this.#options.highWaterMark || this.#mayQueue())
   }
 
-  /** What the messages that wait hold. */
   get #held(): number {
-    return this.#waiting + this.#messagesWaiting * MESSAGE_OVERHEAD
+    return this.#line?.held ?? 0
   }
 
   /** What `sendPolicy` says about one more message for a peer that does not read. */
@@ -191,23 +202,32 @@ export class Sender {
     return this.#gate.connected ? DROPPED : quietRejection(this.#gate.sendError())
   }
 
-  #takeTurn(run: () => Promise<boolean>): Promise<boolean> {
-    const result = this.#turn === undefined ? run() : this.#turn.then(run)
+  #standInLine(): Line {
+    this.#line ??= new Line()
+    return this.#line
+  }
+
+  #takeTurn(line: Line, run: () => Promise<boolean>): Promise<boolean> {
+    const result = line.last === undefined ? run() : line.last.then(run)
     const done = (): void => {
-      if (this.#turn === turn) this.#turn = undefined
+      if (line.last === last) this.#line = undefined
     }
-    const turn = result.then(done, done)
-    this.#turn = turn
+    const last = result.then(done, done)
+    line.last = last
     return result
   }
 
-  async #sendParts(source: AsyncIterator<unknown>, options: SendMessageOptions | undefined): Promise<boolean> {
+  async #sendParts(
+    line: Line,
+    source: AsyncIterator<unknown>,
+    options: SendMessageOptions | undefined,
+  ): Promise<boolean> {
     let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
     let half = ''
     try {
-      // Checked first: a connection that has ended will not call `#abandon` again.
+      // Checked first: a connection that has ended will not call `abandon` again.
       if (!this.#gate.connected) throw this.#gate.sendError()
-      for (let next = await this.#nextPart(source); !next.done; next = await this.#nextPart(source)) {
+      for (let next = await nextPart(line, source); !next.done; next = await nextPart(line, source)) {
         let payload = ownPart(next.value)
         if (typeof payload === 'string') {
           payload = half + payload
@@ -235,14 +255,14 @@ export class Sender {
       throw error
     }
   }
+}
 
-  /** The next part, or the end of the connection, whichever comes first. */
-  #nextPart(source: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
-    return new Promise((resolve, reject) => {
-      this.#abandon = reject
-      source.next().then(resolve, reject)
-    })
-  }
+/** The next part, or the end of the connection, whichever comes first. */
+function nextPart(line: Line, source: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+  return new Promise((resolve, reject) => {
+    line.abandon = reject
+    source.next().then(resolve, reject)
+  })
 }
 
 /** The high surrogate at the end of a part, whose other half begins the next one. */

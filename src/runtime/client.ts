@@ -10,7 +10,7 @@ import { type HeaderList, headerValues } from '../codec/header.ts'
 import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
 import { Protocol } from '../codec/protocol.ts'
 import type { Connection } from '../connection/connection.ts'
-import { FRAMED_CAPABILITIES, FramedConnection } from '../connection/framed.ts'
+import { FramedConnection } from '../connection/framed.ts'
 import type { DeflateOptions } from '../connection/options.ts'
 import { type ClientOptions, type Dial, planDial, redirectDial } from './client-options.ts'
 import { DuplexTransport } from './duplex-transport.ts'
@@ -181,7 +181,6 @@ class Dialling {
         url: url.href,
         request: undefined,
         mode: RAW_MODE,
-        capabilities: FRAMED_CAPABILITIES,
       }),
     )
   }

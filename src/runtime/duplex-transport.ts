@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ByteTransport, TransportEnd, TransportListener } from '../connection/transport.ts'
+import { type CloseWatcher, watchClose } from './close-watcher.ts'
 import { FULL_READ, fairReading, type Reader } from './fair-reading.ts'
 import { destroy } from './raw-mode.ts'
 
@@ -32,14 +33,13 @@ export interface DuplexTransportOptions {
   readonly pausable?: boolean
 }
 
-export class DuplexTransport implements ByteTransport, Reader {
+export class DuplexTransport implements ByteTransport, CloseWatcher, Reader {
+  earlier: CloseWatcher | undefined
   readonly remoteAddress: string | undefined
   readonly #socket: Duplex
   readonly #pausable: boolean
   /** Whether what was written may still be held when it no longer counts as unsent: other streams pass on the chunk itself. */
   readonly #passesOn: boolean
-  /** Unsent bytes up to which a `drain` event is believed. */
-  readonly #lowMark: number
   #listener: TransportListener | undefined
   /** Whether the listener wants bytes. */
   #flowing = true
@@ -63,7 +63,6 @@ export class DuplexTransport implements ByteTransport, Reader {
     this.#socket = socket
     this.#pausable = options.pausable ?? true
     this.#passesOn = !(socket instanceof Socket)
-    this.#lowMark = socket.writableHighWaterMark
     this.#ended = socket.readableEnded
     if (head !== undefined && head.length > 0) this.#hold(head)
     settings.setNoDelay?.(true)
@@ -73,7 +72,7 @@ export class DuplexTransport implements ByteTransport, Reader {
     carrier[TRANSPORT] = this
     if (!socket.listeners('error').includes(ignoreError)) socket.on('error', ignoreError)
     if (socket.closed) this.#closed = endOf(socket)
-    else socket.on('close', DuplexTransport.#listeners.close)
+    else watchClose(socket, this)
     socket.on('end', DuplexTransport.#listeners.end)
     socket.on('drain', DuplexTransport.#listeners.drain)
   }
@@ -88,9 +87,6 @@ export class DuplexTransport implements ByteTransport, Reader {
     },
     end(this: Carrier): void {
       this[TRANSPORT].#onEnd()
-    },
-    close(this: Carrier, hadError?: boolean): void {
-      this[TRANSPORT].#onClose(hadError)
     },
   }
 
@@ -167,8 +163,13 @@ export class DuplexTransport implements ByteTransport, Reader {
   /** Whether a refused write may go on all the same; if not, remembers to report the drain. */
   #isLow(): boolean {
     // A socket refuses before it knows how much the operating system takes at once. Who was refused earlier waits on.
-    this.#waiting ||= this.#socket.writableLength > this.#lowMark
+    this.#waiting ||= !this.#hasDrained
     return !this.#waiting
+  }
+
+  /** Whether so little is unsent that a `drain` event is believed. */
+  get #hasDrained(): boolean {
+    return this.#socket.writableLength <= this.#socket.writableHighWaterMark
   }
 
   #hold(chunk: Uint8Array): void {
@@ -207,7 +208,7 @@ export class DuplexTransport implements ByteTransport, Reader {
 
   #onDrain(): void {
     // Bun says `drain` several times, the first with most of the bytes still queued.
-    if (!this.#waiting || this.#destroyed || this.#socket.writableLength > this.#lowMark) return
+    if (!this.#waiting || this.#destroyed || !this.#hasDrained) return
     this.#waiting = false
     this.#listener?.onDrain()
   }
@@ -218,7 +219,7 @@ export class DuplexTransport implements ByteTransport, Reader {
     if (!this.#ended) this.#listener?.onEnd()
   }
 
-  #onClose(hadError: boolean | undefined): void {
+  onSocketClose(hadError: boolean | undefined): void {
     const how = hadError === true ? 'error' : endOf(this.#socket)
     if (this.#listener === undefined) this.#closed = how
     else this.#finish(how)

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { LiveConnections } from '../connection/live-connections.ts'
 import { Ring, RingMember } from '../connection/ring.ts'
+import { type CloseWatcher, watchClose } from './close-watcher.ts'
 
 /** Who has a socket: the handshake, then the connection. */
 export interface SocketHolder {
@@ -10,49 +11,36 @@ export interface SocketHolder {
   onGone?(): void
 }
 
-/** Where a socket keeps its `LiveSocket`, for the listener. */
-const LIVE: unique symbol = Symbol('fetch-sock.live')
-
-type Carrier = Duplex & { [LIVE]: LiveSocket | undefined }
-
 /** One such socket, until it closes or is someone else's. It is all that stays of its handshake. */
-export class LiveSocket extends RingMember {
+export class LiveSocket extends RingMember implements CloseWatcher {
+  earlier: CloseWatcher | undefined
   holder: SocketHolder
-  /** That of another attachment to the same server. */
-  readonly #other: LiveSocket | undefined
-  #abort: AbortController | undefined
-  #aborted = false
+  /** Made when somebody asks for its signal. */
+  #abort: AbortController | 'aborted' | undefined
 
   constructor(live: LiveSockets, socket: Duplex, holder: SocketHolder) {
     super()
     this.holder = holder
     live.sockets.add(this)
-    const carrier = socket as Carrier
-    this.#other = carrier[LIVE]
-    carrier[LIVE] = this
-    if (this.#other === undefined) socket.on('close', LiveSocket.#listeners.close)
-  }
-
-  /** One for all sockets, as in a transport. */
-  static readonly #listeners = {
-    close(this: Carrier): void {
-      for (let at = this[LIVE]; at !== undefined; at = at.#other) at.#onClose()
-    },
+    watchClose(socket, this)
   }
 
   /** `Request.signal`: aborted when the peer has gone, or waited too long. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController()
-    if (this.#aborted) this.#abort.abort()
-    return this.#abort.signal
+    const made = this.#abort
+    if (made instanceof AbortController) return made.signal
+    const abort = new AbortController()
+    this.#abort = abort
+    if (made === 'aborted') abort.abort()
+    return abort.signal
   }
 
   abort(): void {
-    this.#aborted = true
-    this.#abort?.abort()
+    if (this.#abort instanceof AbortController) this.#abort.abort()
+    else this.#abort = 'aborted'
   }
 
-  #onClose(): void {
+  onSocketClose(): void {
     this.leave()
     this.holder.onGone?.()
     this.abort()

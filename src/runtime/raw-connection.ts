@@ -8,7 +8,7 @@ import { formatStatusLine, headText } from '../codec/http-head.ts'
 import { PerMessageDeflate } from '../codec/permessage-deflate.ts'
 import { Protocol } from '../codec/protocol.ts'
 import type { Clock } from '../connection/clock.ts'
-import { FRAMED_CAPABILITIES, FramedConnection } from '../connection/framed.ts'
+import { FramedConnection } from '../connection/framed.ts'
 import { DuplexTransport } from './duplex-transport.ts'
 import { isPausable, RAW_MODE } from './raw-mode.ts'
 import type { Acceptance } from './upgrader.ts'
@@ -51,7 +51,6 @@ export function openRaw(opening: RawOpening): FramedConnection {
     url,
     request,
     mode: RAW_MODE,
-    capabilities: FRAMED_CAPABILITIES,
   })
   // Before anything that the connection sends: that waits for the end of this turn at least.
   socket.write(headText(formatStatusLine(101), answer), 'latin1')

@@ -118,7 +118,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       this.#settle = resolve
     })
     if (this.#decided) this.#settle?.(null)
-    this.#stay = new Stay(this.#host.live)
+    this.#stay = new Stay()
     return { response: upgradeResponse(prepare), opened, stay: this.#stay }
   }
 
@@ -159,7 +159,8 @@ export class RawHandshake implements Upgrader, SocketHolder {
     const socket = this.#socket
     const acceptance = this.#acceptance
     const request = this.#request
-    if (acceptance === undefined || request === undefined) {
+    const stay = this.#stay
+    if (acceptance === undefined || request === undefined || stay === undefined) {
       throw new TypeError('The application answered 101 to a request that it did not upgrade')
     }
     if (this.#host.isShared() && this.#isTaken()) {
@@ -180,7 +181,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       clock: this.#host.clock,
     })
     this.#live.holder = connection
-    this.#host.live.enter(connection, this.#stay)
+    this.#host.live.enter(connection, stay)
     this.#decide(connection)
   }
 

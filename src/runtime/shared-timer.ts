@@ -23,6 +23,7 @@ const MAX_LENGTHS = 64
 /** A pending timer. */
 export class SharedTimer extends RingMember {
   readonly callback: (subject: never) => void
+  /** In whole milliseconds: a fraction would have memory of its own. */
   readonly due: number
   readonly subject: unknown
 
@@ -48,7 +49,7 @@ export class SharedTimers {
   set<T>(callback: (subject: T) => void, delay: number, subject?: T): SharedTimer | undefined {
     const line = this.#lines.get(delay) ?? this.#newLine(delay)
     if (line === undefined) return undefined
-    const timer = new SharedTimer(callback, performance.now() + delay, subject)
+    const timer = new SharedTimer(callback, Math.ceil(performance.now() + delay), subject)
     line.timers.add(timer)
     return timer
   }

@@ -143,7 +143,6 @@ function framed(
     url: end.url,
     request: end.request,
     mode: 'memory',
-    capabilities: FRAMED_CAPABILITIES,
   })
 }
 

@@ -4,7 +4,7 @@ import { CloseCode, isWireCloseCode } from '../codec/close-code.ts'
 import { fitReason } from '../codec/close-reason.ts'
 import { ConnectionClosed } from '../codec/errors.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { LiveConnections, Stay } from '../connection/live-connections.ts'
+import { type LiveConnections, Stay } from '../connection/live-connections.ts'
 import type { Upgrade } from '../runtime/upgrader.ts'
 import type { Places } from './admission.ts'
 import type { CloseReason, Handler, RouteOptions } from './route-options.ts'
@@ -37,7 +37,11 @@ export function runHandler(
       return
     }
     if (places.taken) releaseAtEnd(places, raw)
-    const handled = follow(raw, c, options, handler, live.enter(raw), upgrade.stay)
+    const ws = typedConnection(raw, options, c)
+    const ended = options.onClose && whenEnded(raw, ws, c, options)
+    const life = new Life(ws, options, c, ended, upgrade.stay)
+    live.enter(raw, life)
+    const handled = life.follow(start(handler, ws, c))
     upgrade.keep?.(handled)
   }
   // Nothing is returned that waits for the handler: it would stay as long, with all that the request was made of.
@@ -47,39 +51,75 @@ export function runHandler(
   })
 }
 
-/** Runs the handler. @returns resolves, and never rejects, when the handler and the closing handshake are over */
-function follow(
-  raw: Connection,
-  c: Context,
-  options: RouteOptions,
-  handler: Handler,
-  stay: Stay,
-  server: Stay | undefined,
-): Promise<void> {
-  const ws = typedConnection(raw, options, c)
-  const ended = options.onClose && whenEnded(raw, ws, c, options)
-  const life: Life = { raw, ws, options, c: options.onError && c, ended, stay, server }
-  return start(handler, ws, c).then(
-    (said) => {
-      const wrong = notAHandler(said)
-      return wrong === undefined ? returned(life) : threw(wrong, life)
-    },
-    (error: unknown) => threw(error, life),
-  )
-}
-
-/** What is kept for as long as a handler runs. */
-interface Life {
-  readonly raw: Connection
-  /** What the handler holds: `raw`, or something around it. */
-  readonly ws: Connection
-  readonly options: RouteOptions
+/** From the moment when the connection opens until it has ended, and its handler: all that is kept meanwhile. */
+class Life extends Stay {
+  /** What the handler holds: the connection, or something around it. */
+  readonly #ws: Connection
+  readonly #options: RouteOptions
   /** For `onError`, if there is one: with what hangs on it, a context takes as much memory as a connection. */
-  readonly c: Context | undefined
+  readonly #c: Context | undefined
   /** Resolves when `onClose`, if there is one, has been told. */
-  readonly ended: Promise<void> | undefined
-  readonly stay: Stay
-  readonly server: Stay | undefined
+  readonly #ended: Promise<void> | undefined
+  /** Of the server. */
+  readonly #stay: Stay | undefined
+
+  constructor(
+    ws: Connection,
+    options: RouteOptions,
+    c: Context,
+    ended: Promise<void> | undefined,
+    stay: Stay | undefined,
+  ) {
+    super()
+    this.#ws = ws
+    this.#options = options
+    this.#c = options.onError && c
+    this.#ended = ended
+    this.#stay = stay
+  }
+
+  /** @returns resolves, and never rejects, when the handler and the closing handshake are over */
+  follow(handler: Promise<unknown>): Promise<void> {
+    // Bound, since closures would take half as much memory again for as long as the handler runs.
+    return handler.then(this.#returned.bind(this), this.#threw.bind(this))
+  }
+
+  #returned(said: unknown): Promise<void> {
+    const wrong = notAHandler(said)
+    return wrong === undefined ? this.#close() : this.#threw(wrong)
+  }
+
+  async #close(): Promise<void> {
+    await this.connection.close(CloseCode.NORMAL_CLOSURE)
+    await this.#over()
+  }
+
+  async #threw(error: unknown): Promise<void> {
+    const raw = this.connection
+    if (error instanceof ConnectionClosed && (error.connection === raw || error.connection === this.#ws)) {
+      return this.#close()
+    }
+    // What onError sends at once still goes before the Close; it is not waited for, so that it cannot hold the peer.
+    const told = this.#tell(error)
+    const { code, reason } = closeFor(error, raw, this.#options)
+    await raw.close(code, reason)
+    await told
+    await this.#over()
+  }
+
+  async #tell(error: unknown): Promise<void> {
+    const raw = this.connection
+    const c = this.#c
+    if (c === undefined) report(error, raw.url)
+    else await attempt(raw, () => this.#options.onError?.(error, c, this.#ws))
+  }
+
+  /** The handler has ended, and its connection. */
+  async #over(): Promise<void> {
+    if (this.#ended !== undefined) await this.#ended
+    this.leave()
+    this.#stay?.leave()
+  }
 }
 
 function releaseAtEnd(places: Places, raw: Connection): void {
@@ -128,29 +168,6 @@ function start(handler: Handler, ws: Connection, c: Context): Promise<unknown> {
   }
 }
 
-async function returned(life: Life): Promise<void> {
-  await life.raw.close(CloseCode.NORMAL_CLOSURE)
-  await over(life)
-}
-
-/** The handler has ended, and its connection. */
-async function over({ ended, stay, server }: Life): Promise<void> {
-  if (ended !== undefined) await ended
-  stay.leave()
-  server?.leave()
-}
-
-async function threw(error: unknown, life: Life): Promise<void> {
-  const { raw, ws, options } = life
-  if (error instanceof ConnectionClosed && (error.connection === raw || error.connection === ws)) return returned(life)
-  // What onError sends at once still goes before the Close; it is not waited for, so that it cannot hold the peer.
-  const told = tell(error, life)
-  const { code, reason } = closeFor(error, raw, options)
-  await raw.close(code, reason)
-  await told
-  await over(life)
-}
-
 /** Tells the application about the end, once it has come. */
 async function whenEnded(raw: Connection, ws: Connection, c: Context, options: RouteOptions): Promise<void> {
   const info = await raw.closed
@@ -169,11 +186,6 @@ async function attempt(raw: Connection, callback: () => unknown): Promise<void> 
   } catch (error) {
     report(error, raw.url)
   }
-}
-
-async function tell(error: unknown, { raw, ws, options, c }: Life): Promise<void> {
-  if (c === undefined) report(error, raw.url)
-  else await attempt(raw, () => options.onError?.(error, c, ws))
 }
 
 function closeFor(error: unknown, raw: Connection, options: RouteOptions): Required<CloseReason> {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Context } from 'hono'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
 import type { Role } from '../../src/codec/event.ts'
-import { LiveConnections } from '../../src/connection/live-connections.ts'
+import { LiveConnections, Stay } from '../../src/connection/live-connections.ts'
 import { Places } from '../../src/sock/admission.ts'
 import { runHandler } from '../../src/sock/lifetime.ts'
 import { type Armed, arm, firstFragment } from './arm.ts'
@@ -40,7 +40,8 @@ async function act({ ws, clock }: Bench, { ending }: Cell, abort: AbortControlle
       break
     case 'the server drains': {
       const live = new LiveConnections(clock)
-      const stay = live.enter(ws)
+      const stay = new Stay()
+      live.enter(ws, stay)
       void ws.closed.then(() => stay.leave())
       void live.drain({ deadline: 2 * CLOSE_TIMEOUT })
       break

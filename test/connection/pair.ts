@@ -3,7 +3,7 @@
 import { type ProtocolEvent, type Role, response } from '../../src/codec/event.ts'
 import { PerMessageDeflate } from '../../src/codec/permessage-deflate.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
-import { FRAMED_CAPABILITIES, FramedConnection } from '../../src/connection/framed.ts'
+import { FramedConnection } from '../../src/connection/framed.ts'
 import {
   type MemoryTransport,
   type MemoryTransportOptions,
@@ -120,7 +120,6 @@ function framed(
     url: 'ws://memory/',
     request: undefined,
     mode: 'memory',
-    capabilities: FRAMED_CAPABILITIES,
   })
 }
 

@@ -5,10 +5,12 @@ import { Ring, RingMember } from '../../src/connection/ring.ts'
 /** Members of which one at a time joins, or leaves. */
 const steps = fc.array(fc.record({ joins: fc.boolean(), place: fc.nat(7) }), { maxLength: 60 })
 
-test('S18 a ring holds, after any steps, what a Set holds after them, in its order', () => {
+test('S18 a ring holds, after any steps, what a Set holds after them, in its order, and says when it is empty', () => {
   fc.assert(
     fc.property(steps, (taken) => {
-      const ring = new Ring()
+      let timesEmpty = 0
+      let timesExpected = 0
+      const ring = new Ring(() => timesEmpty++)
       const set = new Set<RingMember>()
       const members = Array.from({ length: 8 }, () => new RingMember())
       for (const { joins, place } of taken) {
@@ -16,9 +18,10 @@ test('S18 a ring holds, after any steps, what a Set holds after them, in its ord
         if (!joins) member.leave()
         else if (!set.has(member)) ring.add(member)
         if (joins) set.add(member)
-        else set.delete(member)
+        else if (set.delete(member) && set.size === 0) timesExpected++
         const expected = [...set]
         expect(ring.first).toBe(expected[0])
+        expect(timesEmpty).toBe(timesExpected)
         expect(ring.all().map((at) => members.indexOf(at))).toEqual(expected.map((at) => members.indexOf(at)))
       }
     }),

@@ -38,7 +38,6 @@ export function memoryPair(acceptance?: Acceptance, request?: Request): MemoryPa
       url: request?.url ?? 'ws://memory/',
       request,
       mode: 'memory',
-      capabilities: CAPABILITIES,
     })
   return { server: end('server', near), client: end('client', far) }
 }
