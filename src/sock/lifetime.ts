@@ -84,14 +84,17 @@ class Life extends Stay {
     return handler.then(this.#returned.bind(this), this.#threw.bind(this))
   }
 
-  #returned(said: unknown): Promise<void> {
+  #returned(said: unknown): void | Promise<void> {
     const wrong = notAHandler(said)
     return wrong === undefined ? this.#close() : this.#threw(wrong)
   }
 
-  async #close(): Promise<void> {
-    await this.connection.close(CloseCode.NORMAL_CLOSURE)
-    await this.#over()
+  /** Without a promise where there is nothing to wait for: mostly it was the connection that ended first. */
+  #close(): void | Promise<void> {
+    const { connection } = this
+    return connection.code === undefined
+      ? connection.close(CloseCode.NORMAL_CLOSURE).then(() => this.#over())
+      : this.#over()
   }
 
   async #threw(error: unknown): Promise<void> {
@@ -115,8 +118,11 @@ class Life extends Stay {
   }
 
   /** The handler has ended, and its connection. */
-  async #over(): Promise<void> {
-    if (this.#ended !== undefined) await this.#ended
+  #over(): void | Promise<void> {
+    return this.#ended === undefined ? this.#leave() : this.#ended.then(() => this.#leave())
+  }
+
+  #leave(): void {
     this.leave()
     this.#stay?.leave()
   }
