@@ -37,7 +37,7 @@ const OTHER_ROUNDS = 2
 const BINARY = MAIN.filter((subject) => subject.control === undefined)
 const BINARY_SHAPES = [shape('50x16x64'), shape('10x4x16384'), shape('4x1x1048576')]
 
-/** Bytes of the messages that have more rounds. */
+/** Bytes of small messages, which have more rounds. */
 const SMALL = 64
 
 export function shape(text: string): Shape {
@@ -80,7 +80,8 @@ export async function measureEcho(plan: EchoPlan): Promise<EchoRow[]> {
       measure: (server: Parameters<typeof runEcho>[0]) =>
         runEcho(server, { ...of, path, mode: subject.control ? 'raw' : mode, seconds, warmup }),
     })
-    const measured = await inTurns(`${shapeName(of)} ${mode}`, plan.subjects.map(job), rounds)
+    const subjects = plan.subjects.filter(({ small }) => small !== true || of.size === SMALL)
+    const measured = await inTurns(`${shapeName(of)} ${mode}`, subjects.map(job), rounds)
     rows.push(...measured.map((row) => ({ ...row, shape: shapeName(of), mode })))
   }
   return rows

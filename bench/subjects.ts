@@ -8,15 +8,19 @@ export interface Subject {
   readonly runtime: Runtime
   /** Bytes echoed with no codec. */
   readonly control?: true
+  /** Measured with small messages alone. */
+  readonly small?: true
 }
 
 export const SUBJECTS: readonly Subject[] = [
   { name: 'node control', file: 'control', runtime: 'node', control: true },
+  { name: 'node codec', file: 'codec', runtime: 'node', small: true },
   { name: 'node ours', file: 'ours', runtime: 'node' },
   { name: 'node ws', file: 'ws', runtime: 'node' },
   { name: 'node @hono/node-server + ws', file: 'hono-node', runtime: 'node' },
   { name: 'node crossws', file: 'crossws', runtime: 'node' },
   { name: 'bun control', file: 'control', runtime: 'bun', control: true },
+  { name: 'bun codec', file: 'codec', runtime: 'bun', small: true },
   { name: 'bun ours', file: 'ours', runtime: 'bun' },
   { name: 'bun ours hosted', file: 'ours-hosted', runtime: 'bun' },
   { name: 'bun native', file: 'bun-native', runtime: 'bun' },
@@ -24,6 +28,7 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'bun hono/bun', file: 'hono-bun', runtime: 'bun' },
   { name: 'bun crossws', file: 'crossws', runtime: 'bun' },
   { name: 'deno control', file: 'control', runtime: 'deno', control: true },
+  { name: 'deno codec', file: 'codec', runtime: 'deno', small: true },
   { name: 'deno ours', file: 'ours', runtime: 'deno' },
   { name: 'deno ours hosted', file: 'ours-hosted', runtime: 'deno' },
   { name: 'deno native', file: 'deno-native', runtime: 'deno' },

@@ -79,6 +79,10 @@ export class FramedConnection extends BaseConnection implements SharedSender {
       return this.#connection.connected
     }
 
+    get allReceived(): boolean {
+      return this.#connection.inbox.length === 0 && !this.#connection.#protocol.hasBytes
+    }
+
     get readingPaused(): boolean {
       return this.#connection.#receiver.paused
     }
@@ -212,7 +216,7 @@ export class FramedConnection extends BaseConnection implements SharedSender {
 
   protected beforeWait(polling: boolean): void {
     this.#receiver.beforeWait(polling)
-    this.#outbox.flush()
+    this.#outbox.onWait()
   }
 
   protected afterTake(): void {

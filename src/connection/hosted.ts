@@ -57,6 +57,7 @@ export class HostedConnection extends BaseConnection implements SharedSender {
   /** Callbacks for the parts of a connection and its socket: one object instead of many closures. */
   static readonly #Inside = class implements KeepaliveTarget, SendGate, HostedSocketEvents {
     readonly readingPaused = false
+    readonly allReceived = false
     readonly #connection: HostedConnection
 
     constructor(connection: HostedConnection) {

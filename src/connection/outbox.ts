@@ -2,7 +2,8 @@
  * The outbox: encoded frames on their way to the transport, and the callers that wait for room.
  *
  * Frames are held until the handler waits for a message, 64 KiB have gathered, or the turn ends, whichever comes
- * first: a batch of answers costs one write, and a lone one is not delayed.
+ * first: a batch of answers costs one write. The one answer of a handler that sends one for each message is not held:
+ * the wait would come at once.
  */
 import { type FrameEncoder, giveBack } from '../codec/frame-encoder.ts'
 import type { Clock } from './clock.ts'
@@ -22,6 +23,10 @@ export class Outbox {
   readonly #clock: Clock
   readonly #highWaterMark: number
   #scheduled = false
+  /** Frames since the handler last waited for a message. */
+  #sent = 0
+  /** Whether it was one before that: to see to the end of the turn for one is dear (`bench echo --shapes 50x1x64`). */
+  #sendsOne = false
   /** Whether the transport asked to wait and has not drained since. */
   #full = false
   /** The wait for room, one for all who wait: a published message may find thousands before it. */
@@ -48,12 +53,21 @@ export class Outbox {
    * Frames were encoded: sees to it that they leave.
    *
    * @param waits whether to wait for room
+   * @param last whether the handler has received all that is here
    * @returns resolves when there is room for more, or at once
    */
-  commit(waits: boolean = true): Promise<boolean> {
-    if (this.#frames.pending >= FLUSH_AT) this.flush()
+  commit(waits: boolean = true, last: boolean = false): Promise<boolean> {
+    const isAnswer = ++this.#sent === 1 && this.#sendsOne && last
+    if (isAnswer || this.#frames.pending >= FLUSH_AT) this.flush()
     else this.#schedule()
     return waits && this.congested ? this.#wait() : SENT
+  }
+
+  /** The handler waits for a message. */
+  onWait(): void {
+    if (this.#sent > 0) this.#sendsOne = this.#sent === 1
+    this.#sent = 0
+    this.flush()
   }
 
   /** Writes what is pending. */

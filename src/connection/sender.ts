@@ -17,6 +17,8 @@ import type { SharedMessage } from './shared-message.ts'
 /** What sending asks of its connection. */
 export interface SendGate {
   readonly connected: boolean
+  /** Whether the handler has received all that is here. */
+  readonly allReceived: boolean
   /** The error with which a send fails that comes too late. */
   sendError(): Error
   /** Ends the connection because of what happened to a send. */
@@ -41,9 +43,10 @@ export interface SendRoom {
    * Sees to it that what was sent leaves.
    *
    * @param waits whether to wait for room
+   * @param last whether the handler has received all that is here
    * @returns resolves when there is room for more, or at once
    */
-  commit(waits?: boolean): Promise<boolean>
+  commit(waits?: boolean, last?: boolean): Promise<boolean>
 }
 
 const DROPPED: Promise<boolean> = Promise.resolve(false)
@@ -157,7 +160,7 @@ export class Sender {
     this.#keepalive.active = true
     if (typeof payload === 'string') this.#sink.sendText(payload, true, options?.compress)
     else this.#sink.sendBytes(payload, true, options?.compress)
-    return this.#outbox.commit(this.#options.sendPolicy === 'wait')
+    return this.#outbox.commit(this.#options.sendPolicy === 'wait', this.#gate.allReceived)
   }
 
   /** Sends when it is this message's turn: behind one in parts, or once the bytes of a Blob are there. */

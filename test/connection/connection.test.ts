@@ -2,6 +2,7 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { ConnectionClosed } from '../../src/codec/errors.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import type { ReceiveOptions, Sendable, SendMessageOptions } from '../../src/connection/connection.ts'
+import type { MemoryTransport } from '../../src/connection/memory-transport.ts'
 import { agreedDeflate, bench, joined, watch } from './pair.ts'
 
 const NEVER = { pingInterval: Number.POSITIVE_INFINITY }
@@ -1030,20 +1031,70 @@ describe('backpressure', () => {
     expect(peer.of('Pong').map(({ payload }) => payload[0])).toEqual([199])
   })
 
-  test('S22 sends of one turn leave as one write', async () => {
-    const { clock, ws, transport, peer } = bench()
+  /** Counts the writes to a transport. */
+  function countWrites(transport: MemoryTransport): () => number {
     let writes = 0
     const { write } = transport
     transport.write = (bytes) => {
       writes++
       return write.call(transport, bytes)
     }
+    return () => writes
+  }
+
+  test('S22 sends of one turn leave as one write', async () => {
+    const { clock, ws, transport, peer } = bench()
+    const writes = countWrites(transport)
     for (let count = 0; count < 100; count++) void ws.send('batch')
-    expect(writes).toBe(0)
+    expect(writes()).toBe(0)
     expect(ws.bufferedAmount).toBe(700)
     await clock.settle()
-    expect(writes).toBe(1)
+    expect(writes()).toBe(1)
     expect(peer.messages).toHaveLength(100)
+  })
+
+  describe('answers', () => {
+    /** Has each message answered by as many as `answers` says, and gives how many writes there had been after each send. */
+    async function written(chunks: readonly (readonly string[])[], answers: readonly number[]): Promise<number[]> {
+      const { clock, ws, transport, peer } = bench()
+      const writes = countWrites(transport)
+      const seen: number[] = []
+      const handled = (async () => {
+        for (const count of answers) {
+          const message = await ws.receive()
+          for (let left = count; left > 0; left--) {
+            void ws.send(message)
+            seen.push(writes())
+          }
+        }
+        await ws.receive()
+      })()
+      for (const chunk of chunks) {
+        const frames = chunk.map((data) => peer.protocol.send({ type: 'TextMessage', data }))
+        peer.transport.write(Buffer.concat(frames))
+        await clock.settle()
+      }
+      expect(peer.messages).toHaveLength(seen.length)
+      ws.terminate()
+      await expect(handled).rejects.toBeInstanceOf(ConnectionClosed)
+      return seen
+    }
+
+    test('S22 one for each message: written by the send, once the handler has done so before', async () => {
+      expect(await written([['a'], ['b'], ['c']], [1, 1, 1])).toEqual([0, 2, 3])
+    })
+
+    test('S22 several for a message: in one write, from the second time on', async () => {
+      expect(await written([['a'], ['b'], ['c']], [1, 2, 2])).toEqual([0, 2, 2, 3, 3])
+    })
+
+    test('S22 to messages that are here together: in one write', async () => {
+      expect(await written([['a'], ['b', 'c', 'd'], ['e']], [1, 1, 1, 1, 1])).toEqual([0, 1, 1, 1, 2])
+    })
+
+    test('S22 none for a message: changes nothing', async () => {
+      expect(await written([['a'], ['b'], ['c']], [1, 0, 1])).toEqual([0, 2])
+    })
   })
 })
 
