@@ -24,10 +24,10 @@ const PLAIN = subjectsNamed(
   'deno upgrade control',
 )
 /**
- * Once more without V8's optimizer: it compiles what the first thousand upgrades run through, and the memory that this
- * takes counts for them.
+ * Those that a target compares. Once more without V8's optimizer: it compiles what the first thousand upgrades run
+ * through, and the memory that this takes counts for them.
  */
-const UNOPTIMIZED = subjectsNamed('node ours', 'node ws')
+const COMPARED = subjectsNamed('node ours', 'node ws')
 const NO_OPTIMIZER = '--no-opt'
 const CHURNED = subjectsNamed('node ours', 'bun ours', 'deno ours', 'deno upgrade control')
 const COUNTS = [1_000, 10_000]
@@ -98,7 +98,7 @@ export async function memory({ short, only }: Plan): Promise<MemoryRow[]> {
       }
     }
   }
-  for (const subject of UNOPTIMIZED.filter(only)) {
+  for (const subject of COMPARED.filter(only)) {
     const connections = 1_000
     const figure = await idleOf(subject, connections, 'none', [NO_OPTIMIZER])
     add({ kind: 'idle', subject: `${subject.name}, ${NO_OPTIMIZER}`, connections, deflate: 'none', figure })
@@ -136,7 +136,8 @@ async function idleOf(
   flags: readonly string[] = [],
 ): Promise<IdleRow['figure']> {
   const figures: number[] = []
-  for (let left = deflate === 'none' ? IDLE_SERVERS : 1; left > 0; left--) {
+  const isSpread = deflate === 'none' && (connections === COUNTS[0] || COMPARED.includes(subject))
+  for (let left = isSpread ? IDLE_SERVERS : 1; left > 0; left--) {
     const figure = await withServer(subject, (server) => idle(server, connections, deflate), argsFor(deflate), flags)
     if (!('bytes' in figure)) return figure
     figures.push(figure.bytes)

@@ -79,7 +79,7 @@ export function memorySection(aside: boolean, plots: Plots): string {
   const parts = [
     '## Memory',
     measured(result),
-    "Resident memory as the kernel counts it. Per idle connection: after each has echoed one message, less that before the first; without compression the median of five servers. The rows *--no-opt* run Node without V8's optimizer, whose work over the first thousand upgrades otherwise counts for them.",
+    "Resident memory as the kernel counts it. Per idle connection: after each has echoed one message, less that before the first; without compression the median of five servers (of 10,000 connections, for Node's ours and ws). The rows *--no-opt* run Node without V8's optimizer, whose work over the first thousand upgrades otherwise counts for them.",
   ]
   const idle = result.rows.filter((row) => row.kind === 'idle')
   const columns = [...new Set(idle.map((row) => `${row.connections} ${row.deflate}`))]

@@ -18,7 +18,7 @@ import { type Acceptance, UPGRADER, type Upgrade, type Upgrader } from './upgrad
 /** What a Fetch server calls. */
 export type Fetch = (request: Request, env?: unknown, context?: unknown) => Response | Promise<Response>
 
-/** Where a request keeps its upgrade: in a `WeakMap`, a tenth of what an upgrade costs on Deno would be its collection. */
+/** Where a request keeps its upgrade. To collect a `WeakMap` of them takes Deno a tenth of what an upgrade costs. */
 const HANDSHAKE: unique symbol = Symbol('fetch-sock.handshake')
 
 type Carrier = Request & { [HANDSHAKE]?: HostedHandshake }
