@@ -71,7 +71,7 @@ export class LiveConnections {
   /**
    * A connection has opened, and its handler starts.
    *
-   * @returns its stay, which is to `leave` when the connection has ended, and so has its handler
+   * @param stay is to `leave` when the connection has ended, and so has its handler
    */
   enter(connection: Connection, stay: Stay): void {
     stay.connection = connection

@@ -25,7 +25,7 @@ export class Outbox {
   #scheduled = false
   /** Frames since the handler last waited for a message. */
   #sent = 0
-  /** Whether it was one before that: to see to the end of the turn for one is dear (`bench echo --shapes 50x1x64`). */
+  /** Whether it was one before that. The hop to the end of a turn is dear (`bun run bench echo --shapes 50x1x64`). */
   #sendsOne = false
   /** Whether the transport asked to wait and has not drained since. */
   #full = false
