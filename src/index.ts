@@ -25,6 +25,7 @@ export {
 } from './connection/connection.ts'
 export type { DrainOptions, DrainReport } from './connection/live-connections.ts'
 export type { ConnectionOptions, DeflateOptions, SendPolicy } from './connection/options.ts'
+export { acceptWebSocket, type HostWebSocket } from './runtime/accept-websocket.ts'
 export type { Callback, PerConnection, SubprotocolChooser } from './sock/callback.ts'
 export type { UpgradeMiddleware } from './sock/hono-overloads.ts'
 export { jsonCodec, type MessageCodec } from './sock/message-codec.ts'

@@ -1,4 +1,7 @@
-/** Connections on sockets of servers that are not ours: `(req, socket, head)`, or a Duplex and headers. */
+/**
+ * Connections of servers that are not ours: on `(req, socket, head)`, on a Duplex and headers, or on a `Request` and any
+ * transport of bytes.
+ */
 import type { Duplex } from 'node:stream'
 import { HandshakeError } from '../codec/errors.ts'
 import { assertExtraHeaders, type HeaderList, isToken } from '../codec/header.ts'
@@ -6,13 +9,17 @@ import { formatHead, formatStatusLine, latin1Bytes } from '../codec/http-head.ts
 import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
 import type { Connection } from '../connection/connection.ts'
 import { type ConnectionOptions, resolveConnectionOptions } from '../connection/options.ts'
+import type { ByteTransport } from '../connection/transport.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { nodeClock } from './node-clock.ts'
 import { endSocket } from './plain-response.ts'
-import { openRaw } from './raw-connection.ts'
+import { openOver, openRaw, type RawOpening } from './raw-connection.ts'
 import { isEncrypted } from './raw-mode.ts'
 
-/** An upgrade request as somebody has parsed it: an `IncomingMessage` of `node:http`, or as much of one as there is. */
+/**
+ * An upgrade request as somebody has parsed it: an `IncomingMessage` of `node:http`, or as much of one as there is. A
+ * `Request` of Fetch is one too; it is the connection's `request` then, and need not name its host in a header.
+ */
 export interface ParsedUpgrade {
   /** @default 'GET' */
   readonly method?: string | undefined
@@ -21,7 +28,7 @@ export interface ParsedUpgrade {
   /** Request target. @default '/' */
   readonly url?: string | undefined
   /** Names and values in turn, as they were on the wire. */
-  readonly rawHeaders?: readonly string[]
+  readonly rawHeaders?: readonly string[] | undefined
   /** Used when there are no `rawHeaders`. */
   readonly headers?: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
 }
@@ -37,17 +44,18 @@ export interface AcceptOptions extends ConnectionOptions {
 /**
  * Answers an upgrade request and opens the connection. Origin and authorization are the caller's to check first.
  *
- * @param head bytes that were read behind the request
+ * @param socket a socket or another Duplex, or a transport of your own
+ * @param head bytes that were read behind the request; their memory is taken over
  * @throws {HandshakeError} for a request that cannot be upgraded; the refusal has been sent and the socket ended
  * @throws {TypeError | RangeError} for an option that is wrong; nothing was sent
  */
 export function accept(
   incoming: ParsedUpgrade,
-  socket: Duplex,
+  socket: Duplex | ByteTransport,
   head: Uint8Array = new Uint8Array(0),
   options: AcceptOptions = {},
 ): Connection {
-  socket.on('error', ignoreError)
+  if (!isTransport(socket)) socket.on('error', ignoreError)
   const { subprotocols = [], responseHeaders = [], ...connectionOptions } = options
   const resolved = resolveConnectionOptions(connectionOptions)
   if (!Array.isArray(subprotocols) || !subprotocols.every((name) => typeof name === 'string' && isToken(name))) {
@@ -56,8 +64,7 @@ export function accept(
   assertExtraHeaders(responseHeaders)
   const headers = headerList(incoming)
   const asked = check(incoming, headers, socket)
-  return openRaw({
-    socket,
+  const opening: RawOpening = {
     head,
     acceptance: {
       asked,
@@ -66,16 +73,20 @@ export function accept(
     },
     extraHeaders: responseHeaders,
     url: urlOf(incoming, asked, socket),
-    request: undefined,
+    request: incoming instanceof Request ? incoming : undefined,
     clock: nodeClock,
-  })
+  }
+  return isTransport(socket) ? openOver(socket, opening) : openRaw(socket, opening)
 }
 
-function check(
-  { method = 'GET', url: target = '/', httpVersion = '1.1' }: ParsedUpgrade,
-  headers: HeaderList,
-  socket: Duplex,
-): UpgradeRequest {
+function isTransport(socket: Duplex | ByteTransport): socket is ByteTransport {
+  return 'attach' in socket
+}
+
+function check(incoming: ParsedUpgrade, headers: HeaderList, socket: Duplex | ByteTransport): UpgradeRequest {
+  const { method = 'GET', url: target = '/' } = incoming
+  // Fetch keeps the host in the URL, and says nothing of a version.
+  const { httpVersion = incoming instanceof Request ? undefined : '1.1' } = incoming
   try {
     return checkUpgradeRequest({ method, target, httpVersion, headers })
   } catch (error) {
@@ -85,7 +96,7 @@ function check(
 }
 
 /** The message is ASCII but for the section sign, which Latin-1 has too. */
-function refuse(socket: Duplex, { status, headers, message }: HandshakeError): void {
+function refuse(socket: Duplex | ByteTransport, { status, headers, message }: HandshakeError): void {
   const body = latin1Bytes(`${message}\n`)
   const head = formatHead(formatStatusLine(status), [
     ...headers,
@@ -95,7 +106,8 @@ function refuse(socket: Duplex, { status, headers, message }: HandshakeError): v
   ])
   socket.write(head)
   socket.write(body)
-  endSocket(socket)
+  if (isTransport(socket)) socket.end()
+  else endSocket(socket)
 }
 
 function headerList({ rawHeaders, headers = {} }: ParsedUpgrade): HeaderList {
@@ -108,7 +120,7 @@ function headerList({ rawHeaders, headers = {} }: ParsedUpgrade): HeaderList {
   )
 }
 
-function urlOf({ url = '/' }: ParsedUpgrade, { host }: UpgradeRequest, socket: Duplex): string {
+function urlOf({ url = '/' }: ParsedUpgrade, { host }: UpgradeRequest, socket: Duplex | ByteTransport): string {
   if (/^https?:\/\//i.test(url)) return url
-  return `${isEncrypted(socket) ? 'https' : 'http'}://${host}${url}`
+  return `${!isTransport(socket) && isEncrypted(socket) ? 'https' : 'http'}://${host}${url}`
 }

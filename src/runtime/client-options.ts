@@ -1,7 +1,7 @@
 /** Where a client goes and how: the URL taken apart, the options checked, before a byte leaves. */
 import { Buffer } from 'node:buffer'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import type { HeaderList } from '../codec/header.ts'
+import { assertExtraHeaders, type HeaderList } from '../codec/header.ts'
 import { optionsFault } from '../connection/call-options.ts'
 import {
   CONNECTION_OPTIONS,
@@ -61,6 +61,7 @@ export function planDial(target: string | URL, options: ClientOptions): Dial {
   const { headers, subprotocols, tls, socketPath, connectTimeout, signal, maxRedirects, ...connection } = options
   const url = parseWebSocketUrl(target)
   const list = headerList(headers)
+  assertExtraHeaders(list)
   const timeout = checkDuration('connectTimeout', connectTimeout ?? 10_000)
   if ((url.username !== '' || url.password !== '') && !list.some(([name]) => name.toLowerCase() === 'authorization')) {
     list.push(['Authorization', `Basic ${Buffer.from(credentialsOf(url)).toString('base64')}`])

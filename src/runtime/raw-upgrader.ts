@@ -171,8 +171,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
       socket.destroy()
       return
     }
-    const connection = openRaw({
-      socket,
+    const connection = openRaw(socket, {
       head: this.#head,
       acceptance,
       extraHeaders: headerList(headersOf101(response)).filter(([name]) => !isReservedHeader(name)),

@@ -71,6 +71,10 @@ async function* connections(
       const ws = await connect()
       attempt = 0
       failures = 0
+      if (signal?.aborted) {
+        await ws.close()
+        return
+      }
       const close = (): void => void ws.close()
       signal?.addEventListener('abort', close)
       try {

@@ -27,6 +27,7 @@ import {
 import { markUsed, UnusedSockets } from './unused-sockets.ts'
 
 export type { DrainOptions, DrainReport } from '../connection/live-connections.ts'
+export type { ByteTransport, TransportEnd, TransportListener } from '../connection/transport.ts'
 export { type AcceptOptions, accept, type ParsedUpgrade } from './accept.ts'
 export type { App, RawBindings } from './raw-upgrader.ts'
 export type { AttachOptions, ServeOptions } from './server-options.ts'

@@ -4,17 +4,16 @@
  */
 import { HandshakeError } from '../codec/errors.ts'
 import { optionsFault } from '../connection/call-options.ts'
-import type { Capabilities, Connection } from '../connection/connection.ts'
-import { HostedConnection } from '../connection/hosted.ts'
+import type { Connection } from '../connection/connection.ts'
 import {
   CONNECTION_OPTIONS,
   type ConnectionOptions,
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
 } from '../connection/options.ts'
+import { connectionOver, type HostWebSocket, reportIneffective } from './accept-websocket.ts'
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { hostClock } from './host-clock.ts'
-import { reportUnsupported } from './host-limits.ts'
 import { type ReconnectDelays, reconnectWith } from './reconnect-loop.ts'
 import { checkDuration, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
 
@@ -28,38 +27,11 @@ export interface ClientOptions extends ConnectionOptions {
   signal?: AbortSignal | undefined
 }
 
-/** What a standard `WebSocket` can do. */
-export const WEBSOCKET_CAPABILITIES: Capabilities = {
-  receiveBackpressure: false,
-  sendBackpressure: true,
-  ping: false,
-  closeCodes: false,
-  deflateOptions: false,
-  fragments: false,
-  messageSizeLimit: false,
-  responseHeaders: false,
-}
-
-const HOST = {
-  mode: 'websocket',
-  unsupported: [
-    'pingInterval',
-    'pongTimeout',
-    'onPing',
-    'onPong',
-    'permessageDeflate',
-    'maxFragments',
-    'inboxMessages',
-  ],
-} as const
-
 /** What `ClientOptions` adds to the options of a connection. */
 const DIAL_OPTIONS = ['subprotocols', 'connectTimeout', 'signal'] as const satisfies (keyof ClientOptions)[]
 
 /** Options of the client for runtimes with sockets that mean nothing to a host's `WebSocket`. */
 const SOCKETS_ONLY = ['headers', 'tls', 'socketPath', 'maxRedirects'] as const
-
-type HostWebSocket = StandardWebSocket & { readonly protocol: string; readonly extensions: string }
 
 /**
  * Opens a connection to a server.
@@ -72,6 +44,8 @@ type HostWebSocket = StandardWebSocket & { readonly protocol: string; readonly e
 export function connect(url: string | URL, options: ClientOptions = {}): Promise<Connection> {
   return dial(url, options)
 }
+
+type Dialled = HostWebSocket & StandardWebSocket
 
 /** Options checked and filled in. */
 interface Dial {
@@ -109,28 +83,18 @@ function planDial(target: string | URL, given: ClientOptions): Dial {
 
 async function dial(target: string | URL, given: ClientOptions): Promise<Connection> {
   const { url, subprotocols, connectTimeout, signal, connection } = planDial(target, given)
-  reportUnsupported(HOST, connection)
+  reportIneffective(connection)
   signal?.throwIfAborted()
 
-  const Host = globalThis.WebSocket as unknown as new (url: string, protocols: readonly string[]) => HostWebSocket
+  const Host = globalThis.WebSocket as unknown as new (url: string, protocols: readonly string[]) => Dialled
   const socket = new Host(url.href, subprotocols)
   // From the start, because messages may follow the handshake at once.
   const events = new EventSocket(socket)
   await opened(socket, connectTimeout, signal)
-  return new HostedConnection({
-    socket: events,
-    clock: hostClock,
-    options: connection,
-    subprotocol: socket.protocol,
-    extensions: socket.extensions,
-    url: url.href,
-    request: undefined,
-    mode: HOST.mode,
-    capabilities: WEBSOCKET_CAPABILITIES,
-  })
+  return connectionOver(socket, events, connection, url.href)
 }
 
-function opened(socket: HostWebSocket, limit: number, signal: AbortSignal | undefined): Promise<void> {
+function opened(socket: Dialled, limit: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       hostClock.clearTimeout(timer)

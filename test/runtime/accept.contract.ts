@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { HandshakeError } from '../../src/codec/errors.ts'
 import type { Connection } from '../../src/connection/connection.ts'
+import { type MemoryTransport, memoryTransportPair } from '../../src/connection/memory-transport.ts'
 import { RAW_MODE } from '../../src/runtime/raw-mode.ts'
 import { accept } from '../../src/runtime/server.ts'
 import { closeFrame, frame, request, serverFrame, UPGRADE, WireClient } from './wire-client.ts'
@@ -103,6 +104,62 @@ test(`S17 ${RAW_MODE} a Duplex that is no socket, and Headers`, async () => {
   await until(serverFrame('answer') + serverFrame('second'))
   duplex.push(null)
   assert.equal((await connection.closed).code, 1006)
+})
+
+/** What the other end of a transport in memory has got. */
+function collect(transport: MemoryTransport): { until(wanted: string): Promise<void>; readonly ended: Promise<void> } {
+  let text = ''
+  let wake = (): void => {}
+  const ended = new Promise<void>((resolve) => {
+    transport.attach({
+      onData: (chunk) => {
+        text += Buffer.from(chunk).toString('latin1')
+        wake()
+      },
+      onDrain: () => {},
+      onEnd: resolve,
+      onClose: () => {},
+    })
+  })
+  const until = async (wanted: string): Promise<void> => {
+    while (!text.includes(wanted)) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+  }
+  return { until, ended }
+}
+
+const { host: _, ...WITHOUT_HOST } = HEADERS
+
+test(`S17 ${RAW_MODE} a Request of Fetch and a transport of bytes`, async () => {
+  const [ours, theirs] = memoryTransportPair()
+  const peer = collect(theirs)
+  const asked = new Request('https://example.org/path?a=1', { headers: WITHOUT_HOST })
+  const head = Buffer.from(frame('early'), 'latin1')
+  const connection = accept(asked, ours, head, { responseHeaders: [['X-Own', 'yes']] })
+  const ended = echo(connection)
+  await peer.until('HTTP/1.1 101 Switching Protocols\r\n')
+  await peer.until('X-Own: yes\r\n')
+  await peer.until(serverFrame('early'))
+  theirs.write(Buffer.from(frame('later'), 'latin1'))
+  await peer.until(serverFrame('later'))
+  assert.equal(connection.url, 'https://example.org/path?a=1')
+  assert.equal(connection.request, asked)
+  theirs.write(Buffer.from(closeFrame(1000), 'latin1'))
+  await ended
+  await peer.ended
+  assert.equal((await connection.closed).code, 1000)
+})
+
+test(`S17 R27 ${RAW_MODE} a Request that cannot be upgraded is refused on its transport, and thrown`, async () => {
+  const [ours, theirs] = memoryTransportPair()
+  const peer = collect(theirs)
+  const wrong = new Request('http://example.org/', { headers: { ...WITHOUT_HOST, 'sec-websocket-version': '8' } })
+  assert.throws(() => accept(wrong, ours), { name: 'HandshakeError', status: 426 })
+  await peer.until('HTTP/1.1 426 Upgrade Required\r\n')
+  await peer.ended
 })
 
 test(`S17 R27 ${RAW_MODE} a request that cannot be upgraded is refused and thrown`, async () => {

@@ -5,32 +5,15 @@
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 import { serve } from '@hono/node-server'
+import { Sock } from 'fetch-sock'
 import { attach } from 'fetch-sock/server'
 import { Hono } from 'hono'
 // By path: on Bun, the bare name is a module of Bun's own.
 import { WebSocketServer } from '../../node_modules/ws/wrapper.mjs'
-import { checkUpgradeRequest } from '../../src/codec/upgrade-request.ts'
-import { resolveConnectionOptions } from '../../src/connection/options.ts'
-import { UPGRADER, type Upgrader } from '../../src/runtime/upgrader.ts'
 
 const app = new Hono()
-app.get('/ws', (c) => {
-  const { [UPGRADER]: upgrader } = c.env as { [UPGRADER]: Upgrader }
-  const { response, opened, stay } = upgrader.upgrade(c.req.raw, {
-    asked: checkUpgradeRequest({ method: c.req.method, headers: c.req.raw.headers }),
-    subprotocol: undefined,
-    options: resolveConnectionOptions(),
-  })
-  void opened.then(async (ws) => {
-    if (ws === null) return
-    const echo = async (): Promise<void> => {
-      for await (const message of ws) await ws.send(message)
-    }
-    // Tests drop their connections.
-    await echo().catch(() => {})
-    stay?.leave()
-  })
-  return response
+new Sock(app).route('/ws', async (ws) => {
+  for await (const message of ws) await ws.send(message)
 })
 app.get('/page', (c) => c.text('page'))
 let left = 0

@@ -20,6 +20,8 @@ export function inOtherRuntimes(title: string, file: string, some: string): void
       const run1 = async (): Promise<void> => {
         const { exitCode, output } = await run(runtime, file)
         expect(exitCode, output.slice(-4000)).toBe(0)
+        // Of listeners that pile up, of rejections that are handled late, of what is deprecated.
+        expect(output).not.toMatch(/(MaxListenersExceeded|PromiseRejectionHandled|Deprecation)Warning/)
         expect(output).toContain(some)
       }
       test(`${title} on ${runtime}`, run1, LIMIT)
