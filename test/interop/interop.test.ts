@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { command, type Runtime } from '../subject/runtime.ts'
 import { type Started, startServer } from '../subject/start.ts'
 import { AUTHORITY } from './authority.ts'
-import { expected, LARGEST, SIZES } from './suite.ts'
+import { expected, type How, SIZES } from './suite.ts'
 
 const LIMIT = 60_000
 
@@ -23,6 +23,8 @@ interface ServerOf {
   readonly file: string
   readonly runtime: Runtime
   readonly deflate: boolean
+  /** Whether it can send a message in fragments. */
+  readonly parts: boolean
 }
 
 const OUR_CLIENTS: readonly Client[] = (['node', 'bun', 'deno'] as const).map((runtime) => ({
@@ -42,11 +44,12 @@ const OUR_SERVERS: readonly ServerOf[] = (['node', 'bun', 'deno'] as const).map(
   file: 'our-server.ts',
   runtime,
   deflate: true,
+  parts: true,
 }))
 const OTHER_SERVERS: readonly ServerOf[] = [
-  { name: 'ws', file: 'ws-server.ts', runtime: 'node', deflate: true },
-  { name: 'Bun.serve', file: 'bun-server.ts', runtime: 'bun', deflate: true },
-  { name: 'Deno.serve', file: 'deno-server.ts', runtime: 'deno', deflate: false },
+  { name: 'ws', file: 'ws-server.ts', runtime: 'node', deflate: true, parts: true },
+  { name: 'Bun.serve', file: 'bun-server.ts', runtime: 'bun', deflate: true, parts: false },
+  { name: 'Deno.serve', file: 'deno-server.ts', runtime: 'deno', deflate: false, parts: false },
 ]
 
 const ca = join(tmpdir(), `fetch-sock-ca-${process.pid}.pem`)
@@ -58,7 +61,7 @@ afterAll(() => {
   rmSync(ca)
 })
 
-async function run({ name, runtime }: Client, url: string, how: object): Promise<string[]> {
+async function run({ name, runtime }: Client, url: string, how: How): Promise<string[]> {
   const argv = await command(runtime, join(import.meta.dir, 'client-app.ts'), [name, url, JSON.stringify(how)])
   const child = Bun.spawn(argv, {
     stdin: 'ignore',
@@ -94,9 +97,9 @@ function meets(server: ServerOf, clients: readonly Client[]): void {
         test(
           `S15 ${who}${deflate ? ', offering permessage-deflate' : ''}`,
           async () => {
-            const sizes = deflate ? SIZES : [...SIZES, LARGEST]
-            const lines = await run(client, plain.wsUrl, { deflate, sizes })
-            expect(lines).toEqual(expected({ deflate: deflate && server.deflate, sizes, parts: client.parts }))
+            const how = { deflate, sizes: SIZES, partsBack: server.parts }
+            const lines = await run(client, plain.wsUrl, how)
+            expect(lines).toEqual(expected({ ...how, deflate: deflate && server.deflate, parts: client.parts }))
           },
           LIMIT,
         )
@@ -105,9 +108,9 @@ function meets(server: ServerOf, clients: readonly Client[]): void {
         `S15 ${who}, wss with a CA of its own`,
         async () => {
           const deflate = client.deflate === 'always'
-          const sizes = [0, 65_536]
-          const lines = await run(client, secure.wsUrl.replace('127.0.0.1', 'localhost'), { deflate, sizes })
-          expect(lines).toEqual(expected({ deflate: deflate && server.deflate, sizes, parts: client.parts }))
+          const how = { deflate, sizes: [0, 65_536], partsBack: server.parts }
+          const lines = await run(client, secure.wsUrl.replace('127.0.0.1', 'localhost'), how)
+          expect(lines).toEqual(expected({ ...how, deflate: deflate && server.deflate, parts: client.parts }))
         },
         LIMIT,
       )

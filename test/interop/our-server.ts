@@ -4,6 +4,11 @@ import { Sock } from 'fetch-sock'
 import { serve } from 'fetch-sock/server'
 import { Hono } from 'hono'
 import { SERVER_CERTIFICATE, SERVER_KEY } from './authority.ts'
+import { PARTS } from './suite.ts'
+
+async function* inTurn(parts: readonly string[]): AsyncGenerator<string> {
+  yield* parts
+}
 
 const app = new Hono()
 const sock = new Sock(app, {
@@ -14,6 +19,10 @@ const sock = new Sock(app, {
 })
 sock.route('/echo', async (ws) => {
   for await (const message of ws) await ws.send(message)
+})
+sock.route('/parts', async (ws) => {
+  await ws.sendStream(inTurn(PARTS))
+  await ws.closed
 })
 sock.route('/close', async (ws) => {
   await ws.close(4001, 'bye')

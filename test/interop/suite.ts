@@ -18,8 +18,7 @@ export type Dial = (url: string, how: { deflate: boolean; subprotocols: string[]
 
 export const MIB: number = 1024 * 1024
 /** Payload lengths on both sides of every border of the frame format, in bytes. */
-export const SIZES: readonly number[] = [0, 1, 125, 126, 65_535, 65_536, MIB]
-export const LARGEST: number = 16 * MIB
+export const SIZES: readonly number[] = [0, 1, 125, 126, 65_535, 65_536, MIB, 16 * MIB]
 
 /** Nine bytes of UTF-8, in characters of one to four bytes, up to `size` bytes. */
 function textOf(size: number): string {
@@ -36,12 +35,22 @@ function same(a: unknown, b: Uint8Array): boolean {
   return a instanceof Uint8Array && a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
-/** Runs all of it. The server echoes at `/echo` and closes with 4001 at `/close`; it picks subprotocol `b`. */
-export async function play(
-  dial: Dial,
-  url: string,
-  { deflate, sizes }: { deflate: boolean; sizes: readonly number[] },
-): Promise<string[]> {
+/** What one message is sent in, either way. */
+export const PARTS: readonly string[] = ['one ', 'two ', '', 'three']
+
+/** What of the suite a pair does. */
+export interface How {
+  readonly deflate: boolean
+  readonly sizes: readonly number[]
+  /** Whether the server can send a message in fragments. */
+  readonly partsBack: boolean
+}
+
+/**
+ * Runs all of it. The server echoes at `/echo`, sends one message in fragments at `/parts` and closes with 4001 at
+ * `/close`; it picks subprotocol `b`.
+ */
+export async function play(dial: Dial, url: string, { deflate, sizes, partsBack }: How): Promise<string[]> {
   const lines: string[] = []
   const peer = await dial(`${url}/echo`, { deflate, subprotocols: ['a', 'b'] })
   lines.push(`protocol ${peer.protocol}`, `extensions ${peer.extensions.split(';')[0]}`)
@@ -58,12 +67,18 @@ export async function play(
   for (let count = 0; count < 200; count++) inOrder &&= (await peer.next()) === `message ${count}`
   lines.push(`in order ${inOrder}`)
   if (peer.sendParts !== undefined) {
-    peer.sendParts(['one ', 'two ', '', 'three'])
+    peer.sendParts(PARTS)
     lines.push(`parts ${await peer.next()}`)
   }
   peer.close(4321, 'until we meet')
   const ours = await peer.closed
   lines.push(`closed ${ours.code} ${ours.reason} ${ours.wasClean}`)
+  if (partsBack) {
+    const listening = await dial(`${url}/parts`, { deflate, subprotocols: [] })
+    lines.push(`parts back ${await listening.next()}`)
+    listening.close(1000, '')
+    await listening.closed
+  }
   const leaving = await dial(`${url}/close`, { deflate: false, subprotocols: [] })
   const theirs = await leaving.closed
   lines.push(`closed ${theirs.code} ${theirs.reason} ${theirs.wasClean}`)
@@ -71,7 +86,7 @@ export async function play(
 }
 
 /** What `play` must give. */
-export function expected(how: { deflate: boolean; sizes: readonly number[]; parts: boolean }): string[] {
+export function expected(how: How & { readonly parts: boolean }): string[] {
   return [
     'protocol b',
     `extensions ${how.deflate ? 'permessage-deflate' : ''}`,
@@ -79,6 +94,7 @@ export function expected(how: { deflate: boolean; sizes: readonly number[]; part
     'in order true',
     ...(how.parts ? ['parts one two three'] : []),
     'closed 4321 until we meet true',
+    ...(how.partsBack ? ['parts back one two three'] : []),
     'closed 4001 bye true',
   ]
 }
