@@ -14,6 +14,7 @@ test('H19 what an application needs has a name at the top', () => {
       'Sock',
       'Topics',
       'WebSocketError',
+      'acceptWebSocket',
       'jsonCodec',
       'upgrade',
     ].toSorted(),
