@@ -8,7 +8,7 @@ import {
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
 } from '../connection/options.ts'
-import { EventSocket, type StandardWebSocket } from './event-socket.ts'
+import { EventSocket, type StandardWebSocket, WITHOUT_EFFECT } from './event-socket.ts'
 import { hostClock } from './host-clock.ts'
 import { reportUnsupported } from './host-limits.ts'
 
@@ -24,18 +24,7 @@ export const WEBSOCKET_CAPABILITIES: Capabilities = {
   responseHeaders: false,
 }
 
-const HOST = {
-  mode: 'websocket',
-  unsupported: [
-    'pingInterval',
-    'pongTimeout',
-    'onPing',
-    'onPong',
-    'permessageDeflate',
-    'maxFragments',
-    'inboxMessages',
-  ],
-} as const
+const HOST = { mode: 'websocket', unsupported: WITHOUT_EFFECT } as const
 
 /** A `WebSocket` as browsers, Node, Bun, Deno and Cloudflare have it. Their types agree on no more than this. */
 export interface HostWebSocket {

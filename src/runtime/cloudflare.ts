@@ -1,5 +1,5 @@
 /** Cloudflare Workers: `export default app`. */
-import { EventSocket, type StandardWebSocket } from './event-socket.ts'
+import { EventSocket, type StandardWebSocket, WITHOUT_EFFECT } from './event-socket.ts'
 import { type Host, type HostedUpgrade, openHosted } from './host.ts'
 import { hostClock } from './host-clock.ts'
 import { answerHeaders } from './hosted-headers.ts'
@@ -39,15 +39,7 @@ export const cloudflareHost: Host = {
     messageSizeLimit: false,
     responseHeaders: true,
   },
-  unsupported: [
-    'pingInterval',
-    'pongTimeout',
-    'onPing',
-    'onPong',
-    'permessageDeflate',
-    'maxFragments',
-    'inboxMessages',
-  ],
+  unsupported: WITHOUT_EFFECT,
   announce: () => response101(newPair()[0]),
   upgrade(upgrade: HostedUpgrade): Response {
     // First, since it may throw: behind `opened` there is a handler.

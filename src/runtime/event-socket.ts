@@ -3,6 +3,7 @@ import { CloseCode } from '../codec/close-code.ts'
 import { WebSocketError } from '../codec/errors.ts'
 import type { Received } from '../connection/connection.ts'
 import type { HostedSocket, HostedSocketEvents } from '../connection/hosted-socket.ts'
+import type { ConnectionOptions } from '../connection/options.ts'
 import { hostClock } from './host-clock.ts'
 
 /** The part of a standard `WebSocket` that is needed here. */
@@ -20,6 +21,17 @@ type SocketEvent =
   | { readonly type: 'message'; readonly data: unknown }
   | { readonly type: 'close'; readonly code: number; readonly reason: string; readonly wasClean: boolean }
   | { readonly type: 'error' }
+
+/** Options of a connection that have no effect over such a socket. */
+export const WITHOUT_EFFECT: readonly (keyof ConnectionOptions)[] = [
+  'pingInterval',
+  'pongTimeout',
+  'onPing',
+  'onPong',
+  'permessageDeflate',
+  'maxFragments',
+  'inboxMessages',
+]
 
 /** Most milliseconds between looks at `bufferedAmount`, for which the standard has no event; the first come sooner. */
 const DRAIN_POLL = 5

@@ -80,7 +80,7 @@ class Life extends Stay {
 
   /** @returns resolves, and never rejects, when the handler and the closing handshake are over */
   follow(handler: Promise<unknown>): Promise<void> {
-    // Bound, since closures would take half as much memory again for as long as the handler runs.
+    // Bound: closures and their scope take more memory, for as long as the handler runs (`bun run bench memory`).
     return handler.then(this.#returned.bind(this), this.#threw.bind(this))
   }
 
