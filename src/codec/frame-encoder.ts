@@ -9,7 +9,7 @@ import { giveBlock, takeBlock } from './block-pool.ts'
 import type { Role } from './event.ts'
 import { headerSize, MAX_HEADER, writeHeader, writeKey } from './frame-header.ts'
 import { randomMaskingKey, skipOf, unmask, wordsOf } from './mask.ts'
-import { type StringBuffer, stringBuffer } from './utf8.ts'
+import { type StringBuffer, stringBuffer, writeUtf8 } from './utf8.ts'
 
 /** Bytes of one slab. Batches are a few KiB, so most slabs serve many of them. */
 const SLAB_SIZE = 1 << 18
@@ -51,10 +51,10 @@ function reserve(size: number): void {
  */
 function writeText(target: StringBuffer, at: number, text: string): number {
   const length = text.length
-  if (length > SHORT_TEXT) return target.utf8Write(text, at)
+  if (length > SHORT_TEXT) return writeUtf8(target, at, text)
   for (let i = 0; i < length; i++) {
     const unit = text.charCodeAt(i)
-    if (unit > 0x7f) return target.utf8Write(text, at)
+    if (unit > 0x7f) return writeUtf8(target, at, text)
     target[at + i] = unit
   }
   return length
@@ -213,7 +213,7 @@ export class FrameEncoder {
       const length = Buffer.byteLength(text)
       frame = this.#largeFrame(firstByte, length)
       size = frame.length - length
-      frame.utf8Write(text, size)
+      writeUtf8(frame, size, text)
     }
     this.#finishLarge(frame, size)
   }
