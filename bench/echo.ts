@@ -32,6 +32,8 @@ const MAIN = subjectsNamed(
   'deno ours',
   'deno native',
 )
+/** The Node of today beside the oldest that is supported, which has fewer fast calls into its C++. */
+const CURRENT = subjectsNamed('node-current control', 'node-current ours', 'node-current ws')
 /** Of those that no target is about. */
 const OTHER_ROUNDS = 2
 const BINARY = MAIN.filter((subject) => subject.control === undefined)
@@ -76,7 +78,7 @@ export async function measureEcho(plan: EchoPlan): Promise<EchoRow[]> {
     const rounds = of.size === SMALL ? plan.smallRounds : plan.rounds
     const job = (subject: Subject) => ({
       subject,
-      rounds: MAIN.includes(subject) ? rounds : Math.min(rounds, OTHER_ROUNDS),
+      rounds: [...MAIN, ...CURRENT].includes(subject) ? rounds : Math.min(rounds, OTHER_ROUNDS),
       measure: (server: Parameters<typeof runEcho>[0]) =>
         runEcho(server, { ...of, path, mode: subject.control ? 'raw' : mode, seconds, warmup }),
     })

@@ -73,7 +73,7 @@ function introduction(): string {
     'This page is made by `bun run bench report` from the results in `bench/results`, all but its last section.',
     [
       '```sh',
-      'bun run bench                # everything, about 40 minutes, and this page',
+      'bun run bench                # everything, about 45 minutes, and this page',
       'bun run bench echo http      # some sections',
       'bun run bench profile        # where the time goes: ours under the profiler of each runtime',
       'bun run bench --short        # a look in 3 minutes; results and page go to .tmp, not here',
@@ -88,6 +88,7 @@ function introduction(): string {
       '- **`control` rows** echo bytes through the sockets of the runtime with no codec at all: the ceiling of anything written in JavaScript there, and proof that the load is not the limit.',
       '- **`codec` rows** are `fetch-sock/codec` with callbacks on the same sockets, and nothing else: no handler that waits, no queue, no limits of ours, no closing handshake. What a loop of `await` over this codec could reach at most.',
       '- **`ours`** is the `for await` loop of the README behind Hono, on our codec over the raw sockets of the runtime. **`ours hosted`** is the same application on Bun.serve or Deno.serve, which frame for it.',
+      '- **`node`** is the oldest Node that is supported, **`node-current`** the newest, with ours, `ws` and the control alone.',
       '- **Peers** are written as their own documentation shows, with callbacks: `ws` (on Bun, `ws` is Bun’s own), `@hono/node-server` with `ws`, `hono/bun`, `hono/deno`, crossws; **`native`** is Bun.serve or Deno.upgradeWebSocket bare.',
       '- **No setting** is used that the documentation does not give its users: a larger `maxMessageSize` where messages are larger than the default, and `permessageDeflate` where it is measured.',
       '- **CPU** is the processor time of all threads of the server, as the scheduler counts it. Latency is from the write of a message to its reply, as the load sees it.',

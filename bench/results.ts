@@ -60,6 +60,7 @@ export function describeEnvironment(): Environment {
     load: loadavg()[0] ?? Number.NaN,
     versions: {
       node: said([executable('node'), '--version']).replace('v', ''),
+      'node-current': said([executable('node-current'), '--version']).replace('v', ''),
       bun: Bun.version,
       deno: /deno (\S+)/.exec(said([executable('deno'), '--version']))?.[1] ?? '',
       ws: packageVersion('ws'),

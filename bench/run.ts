@@ -2,7 +2,7 @@
  *     bun run bench [section …] [--short] [--only 'node ours,node ws'] [--shapes 50x16x64,…] [--rounds N]
  *     bun run bench report
  *
- * Without a section all are run, about 40 minutes; `--short` takes less than 3 and leaves out `profile`. Every section
+ * Without a section all are run, about 45 minutes; `--short` takes less than 3 and leaves out `profile`. Every section
  * writes its result to bench/results as soon as it is done, and the page docs/performance.md is made of what is there;
  * `report` makes the page alone. A short run, or one with `--only` or `--shapes`, goes to .tmp instead, so that it
  * replaces nothing.
@@ -38,7 +38,7 @@ const SECTIONS: Readonly<Record<string, (plan: Plan) => Promise<readonly unknown
   fairness,
 }
 /** Milliseconds after which no further section begins. */
-const PATIENCE = 50 * 60_000
+const PATIENCE = 55 * 60_000
 
 // What escapes a section ends neither the run nor the results of the others.
 process.on('uncaughtException', (error) => console.error('Uncaught:', error))

@@ -10,8 +10,18 @@ import { barChart } from './svg.ts'
 
 export type Plots = Map<string, string>
 
-const REFERENCE: Readonly<Record<string, string>> = { node: 'node ws', bun: 'bun native', deno: 'deno native' }
-const RUNTIMES: Readonly<Record<string, string>> = { node: 'Node', bun: 'Bun', deno: 'Deno' }
+const REFERENCE: Readonly<Record<string, string>> = {
+  node: 'node ws',
+  'node-current': 'node-current ws',
+  bun: 'bun native',
+  deno: 'deno native',
+}
+const RUNTIMES: Readonly<Record<string, string>> = {
+  node: 'Node',
+  'node-current': 'Current Node',
+  bun: 'Bun',
+  deno: 'Deno',
+}
 /** A load that used more of its core than this may have been the limit. */
 const LOAD_LIMIT = 0.95
 
