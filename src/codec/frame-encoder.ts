@@ -66,8 +66,18 @@ const SHORT_TEXT = 24
 let published: StringBuffer = NO_SLAB
 let publishedEnd = SLAB_SIZE
 
+/**
+ * A whole frame, `[start, end)` of memory that is not written into again. Numbers and not a view: to ask a view where it
+ * lies costs more than the rest of what queues the frame on one more connection.
+ */
+export interface EncodedFrame {
+  readonly memory: StringBuffer
+  readonly start: number
+  readonly end: number
+}
+
 /** A whole message in one unmasked frame, for writing it to many connections. */
-export function encodeFrame(opcode: number, payload: Uint8Array, rsv: number): Uint8Array {
+export function encodeFrame(opcode: number, payload: Uint8Array, rsv: number): EncodedFrame {
   const size = headerSize(payload.length)
   const length = size + payload.length
   const isLarge = length >= LARGE_PAYLOAD
@@ -75,11 +85,13 @@ export function encodeFrame(opcode: number, payload: Uint8Array, rsv: number): U
     published = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
     publishedEnd = 0
   }
-  const frame = isLarge ? Buffer.allocUnsafeSlow(length) : published.subarray(publishedEnd, publishedEnd + length)
-  if (!isLarge) publishedEnd += length
-  writeHeader(frame, 0, FIN | rsv | opcode, payload.length, 0)
-  frame.set(payload, size)
-  return frame
+  const memory = isLarge ? stringBuffer(Buffer.allocUnsafeSlow(length)) : published
+  const start = isLarge ? 0 : publishedEnd
+  const end = start + length
+  if (!isLarge) publishedEnd = end
+  writeHeader(memory, start, FIN | rsv | opcode, payload.length, 0)
+  memory.set(payload, start + size)
+  return { memory, start, end }
 }
 
 /**
@@ -145,9 +157,8 @@ export class FrameEncoder {
   }
 
   /** Adds a frame that `encodeFrame` made, where it lies: frames that were published in a row are one range. */
-  encoded(frame: Uint8Array): void {
-    if (frame.buffer === published.buffer) this.#extend(published, frame.byteOffset, frame.byteOffset + frame.length)
-    else this.#piece(frame)
+  encoded({ memory, start, end }: EncodedFrame): void {
+    this.#extend(memory, start, end)
   }
 
   /** Takes everything that is pending, in order. */

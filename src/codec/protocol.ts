@@ -14,7 +14,7 @@ import { LocalProtocolError, type ProtocolError, violation } from './errors.ts'
 import type { CloseConnection, Message, OutgoingProtocolEvent, ProtocolEvent, Role } from './event.ts'
 import type { Extension, OutboundFragment } from './extension.ts'
 import { FrameDecoder } from './frame-decoder.ts'
-import { encodeFrame, FrameEncoder } from './frame-encoder.ts'
+import { type EncodedFrame, encodeFrame, FrameEncoder } from './frame-encoder.ts'
 import { MessageReader } from './message-reader.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { decodeUtf8 } from './utf8.ts'
@@ -223,7 +223,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
   }
 
   /** A whole message as connections with this `outboundKey` send it. Only where there is one. */
-  encodeMessage(data: string | Uint8Array, compress?: boolean): Uint8Array {
+  encodeMessage(data: string | Uint8Array, compress?: boolean): EncodedFrame {
     this.#assertBetweenMessages()
     const isText = typeof data === 'string'
     const opcode = isText ? Opcode.TEXT : Opcode.BINARY
@@ -232,7 +232,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
   }
 
   /** Queues what `encodeMessage` made, here or on another connection; a server's, since a client masks each frame. */
-  sendEncoded(frame: Uint8Array): void {
+  sendEncoded(frame: EncodedFrame): void {
     if (this.role === 'client') throw new LocalProtocolError('Cannot send a frame without a mask', 'RFC 6455 §5.1')
     this.#step('sendMessage')
     this.#assertBetweenMessages()

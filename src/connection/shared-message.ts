@@ -1,6 +1,7 @@
 /**
  * One message for many connections: encoded once, on first use, and queued by each of them as it is.
  */
+import type { EncodedFrame } from '../codec/frame-encoder.ts'
 
 /** A connection as a topic sees it: the internal way in for a message that many connections send. */
 export interface SharedSender {
@@ -18,7 +19,7 @@ export interface SharedSender {
 export interface MessageEncoder {
   /** Connections with the same one send the same bytes for a message; without one, each encodes for itself. */
   readonly outboundKey: string | undefined
-  encodeMessage(data: string | Uint8Array, compress: boolean | undefined): Uint8Array
+  encodeMessage(data: string | Uint8Array, compress: boolean | undefined): EncodedFrame
 }
 
 /** A text or binary message that is sent, unchanged, on many connections. */
@@ -28,8 +29,8 @@ export class SharedMessage {
   readonly compress: boolean | undefined
   /** The last key that was asked for, and its frame: mostly all members have the same. */
   #key: string | undefined
-  #frame: Uint8Array | undefined
-  readonly #frames: Map<string, Uint8Array> = new Map()
+  #frame: EncodedFrame | undefined
+  readonly #frames: Map<string, EncodedFrame> = new Map()
   #own: string | Uint8Array | undefined
 
   constructor(data: string | Uint8Array, compress?: boolean) {
@@ -49,7 +50,7 @@ export class SharedMessage {
    *
    * @returns `undefined` when this connection must encode for itself
    */
-  frame(encoder: MessageEncoder): Uint8Array | undefined {
+  frame(encoder: MessageEncoder): EncodedFrame | undefined {
     const key = encoder.outboundKey
     if (key !== this.#key) {
       this.#frame = key === undefined ? undefined : this.#frameFor(key, encoder)
@@ -58,7 +59,7 @@ export class SharedMessage {
     return this.#frame
   }
 
-  #frameFor(key: string, encoder: MessageEncoder): Uint8Array {
+  #frameFor(key: string, encoder: MessageEncoder): EncodedFrame {
     let frame = this.#frames.get(key)
     if (frame === undefined) {
       frame = encoder.encodeMessage(this.data, this.compress)

@@ -5,6 +5,7 @@
  * of the header than where the masking key belongs, so it masks broken frames too.
  */
 import { Buffer } from 'node:buffer'
+import type { EncodedFrame } from '../../src/codec/frame-encoder.ts'
 
 /** Bytes of `81 05 "Hello"` or `82 7e 0100 aa*256`. */
 export function bytesOf(notation: string): Uint8Array {
@@ -32,6 +33,11 @@ export function hexOf(bytes: Uint8Array, limit: number = Number.POSITIVE_INFINIT
 /** Hex of bytes; for more than 1 KiB, their length and a hash, so that thousands of large runs are compared quickly. */
 export function fingerprint(bytes: Uint8Array): string {
   return bytes.length <= 1_024 ? hexOf(bytes) : `${bytes.length} bytes ${Bun.hash(bytes).toString(16)}`
+}
+
+/** The bytes of a frame that many connections send. */
+export function bytesIn({ memory, start, end }: EncodedFrame): Uint8Array {
+  return memory.subarray(start, end)
 }
 
 /** One byte string out of several. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
 import type { CloseInfo } from '../../src/codec/errors.ts'
+import type { EncodedFrame } from '../../src/codec/frame-encoder.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import type { SharedMessage } from '../../src/connection/shared-message.ts'
@@ -7,6 +8,7 @@ import type { Broker } from '../../src/topic/broker.ts'
 import type { TopicConnection } from '../../src/topic/members.ts'
 import { MemoryBroker } from '../../src/topic/memory-broker.ts'
 import { Topics } from '../../src/topic/topics.ts'
+import { bytesIn, hexOf } from '../codec/wire-notation.ts'
 
 const INFO: CloseInfo = { code: 1000, reason: '', wasClean: true, initiator: 'remote' }
 
@@ -16,7 +18,7 @@ const ENCODER = new Protocol({ role: 'server' })
 class Peer implements TopicConnection {
   readyState: 0 | 1 | 2 | 3 = 1
   readonly got: (string | Uint8Array)[] = []
-  readonly frames: Uint8Array[] = []
+  readonly frames: EncodedFrame[] = []
   listeners = 0
   policy: 'take' | 'drop' | 'close' = 'take'
   onSend = (): void => {}
@@ -54,7 +56,7 @@ class Peer implements TopicConnection {
     if (this.policy === 'close') this.end(INFO)
     if (this.policy !== 'take') return false
     this.got.push(message.data)
-    this.frames.push(message.frame(ENCODER) as Uint8Array)
+    this.frames.push(message.frame(ENCODER) as EncodedFrame)
     return true
   }
 }
@@ -184,7 +186,7 @@ describe('publishing', () => {
     expect(first.got).toEqual([])
     expect(members.slice(1).every((member) => member.got.length === 1 && member.got[0] === 'hello')).toBe(true)
     expect(new Set(members.slice(1).map((member) => member.frames[0])).size).toBe(1)
-    expect([...(members[1]?.frames[0] ?? [])]).toEqual([0x81, 5, ...Buffer.from('hello')])
+    expect(members[1]?.frames.map(bytesIn).map((frame) => hexOf(frame))).toEqual(['810568656c6c6f'])
   })
 
   test('H20 a connection that is no member may be excepted', () => {
@@ -202,10 +204,7 @@ describe('publishing', () => {
     const buffer = new Uint8Array([9, 1, 2, 9]).buffer
     room.publish(new DataView(buffer, 1, 2))
     room.publish(buffer)
-    expect(one.frames.map((frame) => [...frame])).toEqual([
-      [0x82, 2, 1, 2],
-      [0x82, 4, 9, 1, 2, 9],
-    ])
+    expect(one.frames.map((frame) => hexOf(bytesIn(frame)))).toEqual(['82020102', '820409010209'])
   })
 
   test('H20 what cannot be sent is a TypeError, members or none', () => {
