@@ -1,9 +1,14 @@
-/** Chromium's own WebSocket against the subject on every runtime. */
+/**
+ * Chromium's own WebSocket against our server on every runtime: messages both ways, in the clear and over TLS. Not on the
+ * hosted servers, where framing and TLS are the host's.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { startSubject } from '../subject/start.ts'
+import { startServer, startSubject } from '../subject/start.ts'
 import { executablePath, launch } from './chromium.ts'
 
+const CONTRACT = join(import.meta.dir, '..', 'contract', 'serve-raw.ts')
 const MIB = 1024 * 1024
 const SIZES = [0, 1, 125, 126, 65_535, 65_536, MIB]
 
@@ -30,6 +35,18 @@ describe.skipIf(executablePath === null)('Chromium', () => {
       await page.close()
       expect(outcome.same).toEqual(sizes.map((size) => `${size}: text true, binary true`))
       expect(outcome.extensions.startsWith('permessage-deflate')).toBe(path === '/echo-deflate')
+      expect(outcome.close).toEqual({ code: 3000, reason: 'bye', wasClean: true })
+    })
+
+    test('S4 S7 over wss text and binary of every length come back, and the close is clean', async () => {
+      await using server = await startServer(runtime, CONTRACT, { args: ['https'] })
+      expect(server.wsUrl).toStartWith('wss://')
+      // The certificate is its own authority, which no browser knows.
+      const page = await browser.newPage({ ignoreHTTPSErrors: true })
+      await page.goto(server.url)
+      const outcome = await page.evaluate(echo, { url: `${server.wsUrl}/echo`, sizes: SIZES })
+      await page.close()
+      expect(outcome.same).toEqual(SIZES.map((size) => `${size}: text true, binary true`))
       expect(outcome.close).toEqual({ code: 3000, reason: 'bye', wasClean: true })
     })
 
