@@ -31,6 +31,8 @@ const MASK = 0x80
 let slab: StringBuffer = stringBuffer(Buffer.allocUnsafeSlow(SLAB_SIZE))
 let slabWords: Int32Array = wordsOf(slab)
 let slabEnd = 0
+/** `skipOf(slab)`: it has memory of its own, from its beginning. */
+const SLAB_SKIP = 0
 
 const encoder: TextEncoder = new TextEncoder()
 
@@ -203,7 +205,7 @@ export class FrameEncoder {
     if (this.#mask !== 0) {
       const key = randomMaskingKey()
       writeKey(slab, start + size - 4, key)
-      unmask(slab, slabWords, skipOf(slab), start + size, end, key)
+      unmask(slab, slabWords, SLAB_SKIP, start + size, end, key)
     }
     slabEnd = end
     this.#extend(slab, start, end)

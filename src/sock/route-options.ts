@@ -76,7 +76,8 @@ export interface RouteOptions<
   origin?: OriginPolicy<Context<E, P, I>> | undefined
   /**
    * Subprotocols that the route speaks (RFC 6455 §1.9). Of a list, the first that the client offers is taken, in the
-   * client's order; a function picks one. None is forced on a client that offers none.
+   * client's order; a function picks one. None is forced on a client that offers none. A browser that offered some
+   * gives up when none was picked.
    *
    * @default none
    */
