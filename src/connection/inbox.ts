@@ -5,7 +5,7 @@
  */
 import type { Clock } from './clock.ts'
 import type { Received, ReceiveOptions } from './connection.ts'
-import { rejectQuietly } from './rejection.ts'
+import { quietRejection, rejectQuietly } from './rejection.ts'
 
 /** Bytes that each queued message counts for beyond its payload, so that empty messages are bounded too. */
 export const MESSAGE_OVERHEAD = 64
@@ -39,9 +39,12 @@ export class Waiter {
     this.resolve = captured
   }
 
-  /** Through a rejected promise, so that a waiter need not keep a second function. */
+  /**
+   * Through a rejected promise, so that a waiter need not keep a second function. A quiet one: Workers of a compatibility
+   * date before 2026-03-03 report what is awaited only in the next microtask.
+   */
   reject(error: unknown): void {
-    this.resolve(Promise.reject(error))
+    this.resolve(quietRejection(error))
   }
 }
 

@@ -4,14 +4,15 @@ import { assertCloseReason } from '../codec/close-reason.ts'
 import { optionsFault } from './call-options.ts'
 import type { Clock, TimerHandle } from './clock.ts'
 import type { Connection } from './connection.ts'
-import type { Filled } from './option-table.ts'
+import { checkOptions, type Filled, type OptionTable } from './option-table.ts'
+import { milliseconds } from './options.ts'
 import { Ring, RingMember } from './ring.ts'
-
-/** Milliseconds that a drain waits when nothing else is said. */
-export const DRAIN_DEADLINE = 10_000
 
 /** What an upgrade is told while its server drains; the status is 503. */
 export const SHUTTING_DOWN = 'Server is shutting down'
+
+/** Seconds after which a refused client may try again; what fills a cap is usually short. */
+export const RETRY_AFTER = 5
 
 /** How to end all connections. */
 export interface DrainOptions {
@@ -82,11 +83,12 @@ export class LiveConnections {
   /**
    * Closes every connection and waits for every handler. Later calls get the report of the first.
    *
-   * @throws {RangeError} for a code or reason that may not be sent, or a time that is negative
+   * @throws {TypeError | RangeError} for a code or reason that may not be sent, or a time that is none, naming the option
    */
   drain(options: DrainOptions = {}): Promise<DrainReport> {
     checkDrainOptions(options)
-    const { deadline = DRAIN_DEADLINE, code = 1001, reason = '', spread = 0 } = options
+    const { code = 1001, reason = '' } = options
+    const { deadline = DRAIN_TIMES.deadline.default, spread = DRAIN_TIMES.spread.default } = options
     this.#draining ??= this.#closeAll({ deadline, code, reason, spread })
     return this.#draining
   }
@@ -146,21 +148,29 @@ export class LiveConnections {
   }
 }
 
+/** Unit, range and default of the times of a drain. */
+export const DRAIN_TIMES: OptionTable<Pick<DrainOptions, 'deadline' | 'spread'>> = {
+  deadline: { ...milliseconds, min: 0, default: 10_000, doc: 'Time from the call until what is left is terminated.' },
+  spread: {
+    ...milliseconds,
+    min: 0,
+    unlimited: false,
+    default: 0,
+    doc: 'Time over which the closes are spread, so that clients do not all come back at once.',
+  },
+}
+
 const DRAIN_OPTIONS: readonly string[] = ['deadline', 'code', 'reason', 'spread'] satisfies (keyof DrainOptions)[]
 
 /**
- * @throws {TypeError} for an unknown option, or a reason that is not a string
- * @throws {RangeError} for a code or reason that may not be sent, or a time that is none, naming the option
+ * @throws {TypeError} for an unknown option, a time that is not a number, or a reason that is not a string
+ * @throws {RangeError} for a code or reason that may not be sent, or a time out of range, naming the option
  */
 export function checkDrainOptions(options: DrainOptions): void {
   const wrong = optionsFault('drain', options, DRAIN_OPTIONS)
   if (wrong !== undefined) throw wrong
-  const { deadline = 0, code = 1001, reason = '', spread = 0 } = options
-  const isTime = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 2_147_483_647
-  if (!isTime(deadline) && deadline !== Number.POSITIVE_INFINITY) {
-    throw new RangeError(`deadline must be milliseconds from 0 to 2147483647, or Infinity; got ${deadline}`)
-  }
-  if (!isTime(spread)) throw new RangeError(`spread must be milliseconds from 0 to 2147483647; got ${spread}`)
+  const { deadline, code = 1001, reason = '', spread } = options
+  checkOptions(DRAIN_TIMES, { deadline, spread })
   if (!isWireCloseCode(code)) throw new RangeError(`code must be one that may be sent (RFC 6455 §7.4); got ${code}`)
   assertCloseReason(reason)
 }

@@ -100,7 +100,7 @@ const bytes = {
   unlimited: true,
 } as const
 /** A runtime's timer takes at most 2^31 - 1 milliseconds: beyond it fires at once. */
-const milliseconds = {
+export const milliseconds = {
   kind: 'number',
   unit: 'milliseconds',
   min: 1,

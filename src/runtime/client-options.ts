@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { assertExtraHeaders, type HeaderList } from '../codec/header.ts'
 import { optionsFault } from '../connection/call-options.ts'
+import { checkOptions, type OptionTable } from '../connection/option-table.ts'
 import {
   CONNECTION_OPTIONS,
   type ConnectionOptions,
@@ -10,7 +11,7 @@ import {
   resolveConnectionOptions,
 } from '../connection/options.ts'
 import { nodeClock } from './node-clock.ts'
-import { checkDuration, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
+import { CONNECT_LIMITS, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
 
 /** What `connect` takes besides the URL. */
 export interface ClientOptions extends ConnectionOptions {
@@ -59,10 +60,11 @@ export interface Dial {
 export function planDial(target: string | URL, options: ClientOptions): Dial {
   assertKnown(options)
   const { headers, subprotocols, tls, socketPath, connectTimeout, signal, maxRedirects, ...connection } = options
+  checkOptions(DIAL_LIMITS, { connectTimeout, maxRedirects })
   const url = parseWebSocketUrl(target)
   const list = headerList(headers)
   assertExtraHeaders(list)
-  const timeout = checkDuration('connectTimeout', connectTimeout ?? 10_000)
+  const timeout = connectTimeout ?? DIAL_LIMITS.connectTimeout.default
   if ((url.username !== '' || url.password !== '') && !list.some(([name]) => name.toLowerCase() === 'authorization')) {
     list.push(['Authorization', `Basic ${Buffer.from(credentialsOf(url)).toString('base64')}`])
   }
@@ -79,9 +81,27 @@ export function planDial(target: string | URL, options: ClientOptions): Dial {
     connectTimeout: timeout,
     deadline: nodeClock.now() + timeout,
     signal: abortSignal(signal),
-    maxRedirects: count('maxRedirects', maxRedirects ?? 0),
+    maxRedirects: maxRedirects ?? DIAL_LIMITS.maxRedirects.default,
     connection: resolveConnectionOptions(connection),
   }
+}
+
+/** Bytes of a refusal's body that are kept for the error. */
+export const MAX_REFUSAL_BODY = 65_536
+
+/** Unit, range and default of the limits of `connect`. */
+export const DIAL_LIMITS: OptionTable<Pick<ClientOptions, 'connectTimeout' | 'maxRedirects'>> = {
+  ...CONNECT_LIMITS,
+  maxRedirects: {
+    kind: 'number',
+    unit: 'redirects',
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    integer: true,
+    unlimited: false,
+    default: 0,
+    doc: 'Redirects to follow.',
+  },
 }
 
 /** What `ClientOptions` adds to the options of a connection. */
@@ -176,10 +196,4 @@ function abortSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
 
 function nameOf(value: unknown): string {
   return value === null ? 'null' : value === '' ? "''" : typeof value
-}
-
-function count(name: string, value: number): number {
-  if (typeof value !== 'number') throw new TypeError(`${name}: expected a number, got ${typeof value}`)
-  if (!Number.isInteger(value) || value < 0) throw new RangeError(`${name}: expected 0 or more, got ${value}`)
-  return value
 }

@@ -12,7 +12,7 @@ import { Protocol } from '../codec/protocol.ts'
 import type { Connection } from '../connection/connection.ts'
 import { FramedConnection } from '../connection/framed.ts'
 import type { DeflateOptions } from '../connection/options.ts'
-import { type ClientOptions, type Dial, planDial, redirectDial } from './client-options.ts'
+import { type ClientOptions, type Dial, MAX_REFUSAL_BODY, planDial, redirectDial } from './client-options.ts'
 import { DuplexTransport } from './duplex-transport.ts'
 import { nodeClock } from './node-clock.ts'
 import { isPausable, RAW_MODE } from './raw-mode.ts'
@@ -20,9 +20,6 @@ import { isPausable, RAW_MODE } from './raw-mode.ts'
 export type { ClientOptions } from './client-options.ts'
 export { type ReconnectOptions, reconnect } from './reconnect.ts'
 export type { ReconnectDelays } from './reconnect-loop.ts'
-
-/** Bytes of a refusal's body that are kept for the error. */
-const MAX_REFUSAL_BODY = 65_536
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
 

@@ -20,7 +20,7 @@ function deno(): DenoHost | undefined {
 }
 
 /** Milliseconds from the 101 to the open socket. */
-const OPEN_LIMIT = 5000
+export const OPEN_LIMIT = 5000
 
 /** Whether this is Deno. */
 export function isDeno(): boolean {

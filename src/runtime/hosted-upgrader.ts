@@ -8,6 +8,7 @@
 import type { HeaderList } from '../codec/header.ts'
 import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
+import { RETRY_AFTER } from '../connection/live-connections.ts'
 import { bunHost, bunServer } from './bun.ts'
 import { cloudflareHost, isCloudflare } from './cloudflare.ts'
 import { denoHost, isDeno } from './deno.ts'
@@ -259,6 +260,6 @@ function notUpgraded(request: Request): Response {
 }
 
 function tooLate(limit: number): Response {
-  const headers = { 'Content-Type': 'text/plain; charset=UTF-8', 'Retry-After': '5' }
+  const headers = { 'Content-Type': 'text/plain; charset=UTF-8', 'Retry-After': String(RETRY_AFTER) }
   return new Response(`The handshake took longer than handshakeTimeout, ${limit} ms\n`, { status: 503, headers })
 }

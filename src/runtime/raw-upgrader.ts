@@ -7,7 +7,7 @@ import { isWebSocketUpgrade } from '../codec/upgrade-request.ts'
 import type { Clock, TimerHandle } from '../connection/clock.ts'
 import type { Capabilities, Connection } from '../connection/connection.ts'
 import { FRAMED_CAPABILITIES } from '../connection/framed.ts'
-import { SHUTTING_DOWN, Stay } from '../connection/live-connections.ts'
+import { RETRY_AFTER, SHUTTING_DOWN, Stay } from '../connection/live-connections.ts'
 import { ignoreError } from './duplex-transport.ts'
 import { checkHead, fetchRequest, rawHeaders } from './fetch-request.ts'
 import { headerList } from './header-list.ts'
@@ -45,7 +45,7 @@ export interface RawHost {
 }
 
 /** Milliseconds that other 'upgrade' listeners have to take what our application did not; then its answer is sent. */
-const UNCLAIMED = 2000
+export const UNCLAIMED = 2000
 
 /** The upgrader of one request. Nothing keeps it once the request is a connection. */
 export class RawHandshake implements Upgrader, SocketHolder {
@@ -209,7 +209,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
   #onDeadline(): void {
     this.#live.abort()
     if (isPipelined(this.#socket)) this.terminate()
-    else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_AFTER))
+    else this.#decline(refusal(503, `Handshake took longer than ${this.#host.handshakeTimeout} ms`, RETRY_LATER))
   }
 
   /** The socket is someone else's. */
@@ -236,7 +236,7 @@ export class RawHandshake implements Upgrader, SocketHolder {
   }
 }
 
-const RETRY_AFTER = { 'Retry-After': '5' } as const
+const RETRY_LATER = { 'Retry-After': String(RETRY_AFTER) } as const
 
 /** Tells `onError`, which may be asynchronous, and fail. */
 async function report(error: unknown, onError: (error: unknown) => unknown): Promise<void> {
@@ -248,7 +248,7 @@ async function report(error: unknown, onError: (error: unknown) => unknown): Pro
 }
 
 function shuttingDown(): Response {
-  return refusal(503, SHUTTING_DOWN, RETRY_AFTER)
+  return refusal(503, SHUTTING_DOWN, RETRY_LATER)
 }
 
 function bytesWritten(socket: Duplex): number {

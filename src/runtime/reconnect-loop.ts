@@ -2,8 +2,8 @@
 import { HandshakeError } from '../codec/errors.ts'
 import { objectFault } from '../connection/call-options.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { Filled } from '../connection/option-table.ts'
-import { checkDuration } from './websocket-url.ts'
+import { checkOptions, type Filled, type OptionTable } from '../connection/option-table.ts'
+import { milliseconds } from '../connection/options.ts'
 
 /** When to come back. */
 export interface ReconnectDelays {
@@ -15,6 +15,27 @@ export interface ReconnectDelays {
   maxAttempts?: number | undefined
   /** Called before each wait: how long it will be, and what went wrong if the attempt failed. */
   onRetry?: ((retry: { readonly attempt: number; readonly delay: number; readonly error: unknown }) => void) | undefined
+}
+
+/** Unit, range and default of what `reconnect` adds to `connect`. */
+export const RECONNECT_OPTIONS: OptionTable<ReconnectDelays> = {
+  minDelay: {
+    ...milliseconds,
+    default: 500,
+    doc: 'Most that the first wait is; for each one after it, twice as much.',
+  },
+  maxDelay: { ...milliseconds, default: 30_000, doc: 'Most that any wait is.' },
+  maxAttempts: {
+    kind: 'number',
+    unit: 'attempts',
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    integer: true,
+    unlimited: true,
+    default: Number.POSITIVE_INFINITY,
+    doc: 'Attempts in a row after which it gives up, when all have failed.',
+  },
+  onRetry: { kind: 'function', default: undefined, doc: 'Called before each wait.' },
 }
 
 /** Refusals that may be over after a while (RFC 9110 §15.5.9, §15.6; RFC 6585 §4, RFC 8470 §5.2). */
@@ -42,17 +63,18 @@ export function reconnectWith<Client extends { readonly signal?: AbortSignal | u
 ): AsyncGenerator<Connection, void, void> {
   const wrong = objectFault('reconnect', options)
   if (wrong !== undefined) throw wrong
-  const { minDelay = 500, maxDelay = 30_000, maxAttempts = Number.POSITIVE_INFINITY, onRetry, ...rest } = options
-  checkDuration('minDelay', minDelay)
-  checkDuration('maxDelay', maxDelay)
-  if (typeof maxAttempts !== 'number') throw new TypeError(`maxAttempts: expected a number, got ${typeof maxAttempts}`)
-  if (!(maxAttempts >= 1)) throw new RangeError(`maxAttempts: expected 1 or more, got ${maxAttempts}`)
-  if (onRetry !== undefined && typeof onRetry !== 'function') {
-    throw new TypeError(`onRetry: expected a function, got ${typeof onRetry}`)
-  }
+  const {
+    minDelay = RECONNECT_OPTIONS.minDelay.default,
+    maxDelay = RECONNECT_OPTIONS.maxDelay.default,
+    maxAttempts = RECONNECT_OPTIONS.maxAttempts.default,
+    onRetry,
+    ...rest
+  } = options
+  const delays = { minDelay, maxDelay, maxAttempts, onRetry }
+  checkOptions(RECONNECT_OPTIONS, delays)
   const client = rest as unknown as Client
   dialler.check(url, client)
-  return connections(() => dialler.connect(url, client), client.signal, { minDelay, maxDelay, maxAttempts, onRetry })
+  return connections(() => dialler.connect(url, client), client.signal, delays)
 }
 
 /** When to come back, with every default filled in. */

@@ -6,12 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { hasToken } from '../codec/header.ts'
-import {
-  checkDrainOptions,
-  DRAIN_DEADLINE,
-  type DrainOptions,
-  type DrainReport,
-} from '../connection/live-connections.ts'
+import { checkDrainOptions, DRAIN_TIMES, type DrainOptions, type DrainReport } from '../connection/live-connections.ts'
 import { LiveSockets } from './live-sockets.ts'
 import { nodeClock } from './node-clock.ts'
 import { isPipelined, refuseConnect } from './plain-response.ts'
@@ -194,7 +189,7 @@ class RunningServer implements Server {
   async #drain(options: DrainOptions): Promise<DrainReport> {
     const drained = this.#attachment.drain(options)
     const stopped = this.#stop()
-    const { deadline = DRAIN_DEADLINE } = options
+    const { deadline = DRAIN_TIMES.deadline.default } = options
     const end = (): void => void this.#end()
     // Not the clock's: this one keeps the process, which may wait for a handler and for nothing else. An interval, so
     // that it does so until the report is there.

@@ -5,6 +5,7 @@
 import { HandshakeError } from '../codec/errors.ts'
 import { optionsFault } from '../connection/call-options.ts'
 import type { Connection } from '../connection/connection.ts'
+import { checkOptions } from '../connection/option-table.ts'
 import {
   CONNECTION_OPTIONS,
   type ConnectionOptions,
@@ -15,7 +16,7 @@ import { connectionOver, type HostWebSocket, reportIneffective } from './accept-
 import { EventSocket, type StandardWebSocket } from './event-socket.ts'
 import { hostClock } from './host-clock.ts'
 import { type ReconnectDelays, reconnectWith } from './reconnect-loop.ts'
-import { checkDuration, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
+import { CONNECT_LIMITS, parseWebSocketUrl, subprotocolList } from './websocket-url.ts'
 
 /** What `connect` takes besides the URL, where the host dials. */
 export interface ClientOptions extends ConnectionOptions {
@@ -67,7 +68,8 @@ function planDial(target: string | URL, given: ClientOptions): Dial {
   if (elsewhere !== undefined) throw new TypeError(`${elsewhere}: the WebSocket of this host has no such thing`)
   const wrong = optionsFault('connect', given, [...DIAL_OPTIONS, ...Object.keys(CONNECTION_OPTIONS)])
   if (wrong !== undefined) throw wrong
-  const { subprotocols, connectTimeout = 10_000, signal, ...connection } = given
+  const { subprotocols, connectTimeout = CONNECT_LIMITS.connectTimeout.default, signal, ...connection } = given
+  checkOptions(CONNECT_LIMITS, { connectTimeout })
   const url = parseWebSocketUrl(target)
   if (url.username !== '' || url.password !== '')
     throw new TypeError('url: a WebSocket of this host sends no credentials')
@@ -75,7 +77,7 @@ function planDial(target: string | URL, given: ClientOptions): Dial {
   return {
     url,
     subprotocols: subprotocolList(subprotocols),
-    connectTimeout: checkDuration('connectTimeout', connectTimeout),
+    connectTimeout,
     signal,
     connection: resolveConnectionOptions(connection),
   }

@@ -1,5 +1,7 @@
 /** Where a client goes and what it offers there, on hosts with sockets and without. */
 import { isToken } from '../codec/header.ts'
+import type { OptionTable } from '../connection/option-table.ts'
+import { milliseconds } from '../connection/options.ts'
 
 const SCHEMES: Readonly<Record<string, string>> = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' }
 
@@ -22,14 +24,9 @@ export function parseWebSocketUrl(url: string | URL): URL {
   return new URL(parsed.href.replace(parsed.protocol, scheme))
 }
 
-/** Checks a number of milliseconds. @throws {TypeError | RangeError} naming the option */
-export function checkDuration(name: string, value: number): number {
-  if (typeof value !== 'number') throw new TypeError(`${name}: expected milliseconds, got ${typeof value}`)
-  // A timer of more than 2^31 - 1 milliseconds fires at once.
-  if (!(value > 0 && (value <= 2_147_483_647 || value === Number.POSITIVE_INFINITY))) {
-    throw new RangeError(`${name}: expected more than 0 and at most 2147483647 milliseconds, or Infinity; got ${value}`)
-  }
-  return value
+/** Unit, range and default of the one limit that every `connect` has. */
+export const CONNECT_LIMITS: OptionTable<{ connectTimeout?: number | undefined }> = {
+  connectTimeout: { ...milliseconds, default: 10_000, doc: 'Time from the call to the open connection.' },
 }
 
 /** The subprotocols that a client offers, as a list. @throws {TypeError} for what may not be offered (RFC 6455 §4.1) */

@@ -7,13 +7,10 @@ import type { StatusCode } from 'hono/utils/http-status'
 import { HandshakeError } from '../codec/errors.ts'
 import type { HeaderList, HeaderSource } from '../codec/header.ts'
 import { checkUpgradeRequest, type UpgradeRequest } from '../codec/upgrade-request.ts'
-import { SHUTTING_DOWN } from '../connection/live-connections.ts'
+import { RETRY_AFTER, SHUTTING_DOWN } from '../connection/live-connections.ts'
 import { quiet } from '../connection/rejection.ts'
 import { isOriginAllowed } from './origin.ts'
 import { type ResolvedRoute, ROUTE_OPTIONS } from './route-options.ts'
-
-/** Seconds after which a refused client may try again; what fills a cap is usually short. */
-const RETRY_AFTER = 5
 
 /** A request that may become a connection. */
 export interface Admitted {

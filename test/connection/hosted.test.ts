@@ -27,6 +27,8 @@ class FakeSocket implements HostedSocket {
   readonly closes: string[] = []
   terminated = 0
   refuses = false
+  /** Whether the peer does not read. */
+  stalled = false
   events!: HostedSocketEvents
   #drained: (() => void) | undefined
 
@@ -36,6 +38,7 @@ class FakeSocket implements HostedSocket {
   send(data: string | Uint8Array): void {
     if (this.refuses) throw new WebSocketError('The host did not send the message: no')
     this.sent.push(data)
+    if (this.stalled) this.bufferedAmount += data.length
   }
   ping(payload: Uint8Array): void {
     this.sent.push(`ping ${payload.length}`)
@@ -200,6 +203,31 @@ test('C3 sendStream joins what has parts, within maxBufferedAmount, and others w
   const small = hosted({ maxBufferedAmount: 10, highWaterMark: 10 })
   await expect(small.ws.sendStream(parts('123456', '78901'))).rejects.toThrow('maxBufferedAmount (10 bytes)')
   expect(small.socket.sent).toEqual([])
+})
+
+test('S22 bufferedAmount is what the host has not taken, and what waits here for its turn', async () => {
+  const { ws, socket } = hosted()
+  socket.stalled = true
+  void ws.send('12345')
+  void ws.send(new Uint8Array(7))
+  expect(ws.bufferedAmount).toBe(12)
+  const rest = Promise.withResolvers<string>()
+  const inParts = ws.sendStream(
+    (async function* () {
+      yield 'abc'
+      yield await rest.promise
+    })(),
+  )
+  const behind = ws.send(new Uint8Array(100))
+  await Bun.sleep(0)
+  expect([socket.bufferedAmount, ws.bufferedAmount]).toEqual([12, 12 + 3 + 100])
+  rest.resolve('de')
+  await Promise.all([inParts, behind])
+  expect([socket.bufferedAmount, ws.bufferedAmount]).toEqual([12 + 5 + 100, 12 + 5 + 100])
+  socket.drain(20)
+  expect(ws.bufferedAmount).toBe(20)
+  socket.drain(0)
+  expect(ws.bufferedAmount).toBe(0)
 })
 
 test('C4 send waits above highWaterMark until the host has sent enough', async () => {

@@ -153,6 +153,27 @@ sock.route('/contract/flood', async (ws, c) => {
   }
 })
 
+// S22: a MiB at a time for a peer that does not read, until no more of it leaves; then ten messages of 1000 bytes.
+sock.route('/contract/unsent', async (ws, c) => {
+  const atRest = async (): Promise<number> => {
+    for (let last = -1; last !== ws.bufferedAmount; ) {
+      last = ws.bufferedAmount
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return ws.bufferedAmount
+  }
+  note(c, `${ws.bufferedAmount}`)
+  await ws.receive()
+  while ((await atRest()) === 0) for (let i = 0; i < 16; i++) void ws.send(new Uint8Array(65_536))
+  const before = await atRest()
+  note(c, `${before}`)
+  for (let i = 0; i < 10; i++) void ws.send(new Uint8Array(1000))
+  note(c, `${ws.bufferedAmount - before}`)
+  await ws.receive()
+  while (ws.bufferedAmount > 0) await atRest()
+  note(c, 'empty')
+})
+
 sock.route('/contract/room/:name', async (ws, c) => {
   const room = sock.topic(c.req.param('name'))
   room.subscribe(ws)

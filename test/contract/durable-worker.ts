@@ -1,6 +1,9 @@
 /** The contract's application inside one Durable Object. */
 import { app } from './app.ts'
 
+// The host says nothing of them by itself.
+addEventListener('unhandledrejection', (event) => console.error('UNHANDLED', (event as PromiseRejectionEvent).reason))
+
 interface Bindings {
   readonly ROOM: { idFromName(name: string): object; get(id: object): { fetch(request: Request): Promise<Response> } }
 }

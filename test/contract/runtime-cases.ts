@@ -273,6 +273,25 @@ export const RUNTIME_CASES: readonly Scenario[] = [
     },
   },
   {
+    name: 'S22 bufferedAmount is what a peer that does not read leaves unsent, to the byte, and 0 once it has read',
+    async run(url) {
+      const run = newRun()
+      using client = await wire(url, `/contract/unsent?run=${run}`)
+      client.socket.pause()
+      client.send(frame('go'))
+      const [open, unsent, more] = (await notes(url, run, 3)).map(Number)
+      expect(open).toBe(0)
+      // Of the last MiB that was sent. Some hosts count the headers of frames.
+      expect(unsent).toBeGreaterThan(0)
+      expect(unsent).toBeLessThanOrEqual(16 * (65_536 + 10))
+      expect(more).toBeGreaterThanOrEqual(10 * 1000)
+      expect(more).toBeLessThanOrEqual(10 * 1004)
+      client.socket.resume()
+      client.send(frame('read'))
+      expect((await notes(url, run, 4))[3]).toBe('empty')
+    },
+  },
+  {
     name: 'S14 a topic reaches the other connections of its room, and not the sender',
     async run(url) {
       const room = `${url}/contract/room/${newRun()}`

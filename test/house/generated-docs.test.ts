@@ -2,7 +2,10 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import metadata from '../../package.json' with { type: 'json' }
+import { DRAIN_TIMES } from '../../src/connection/live-connections.ts'
 import { CONNECTION_OPTIONS, DEFLATE_OPTIONS } from '../../src/connection/options.ts'
+import { DIAL_LIMITS } from '../../src/runtime/client-options.ts'
+import { RECONNECT_OPTIONS } from '../../src/runtime/reconnect-loop.ts'
 import { ATTACH_OPTIONS } from '../../src/runtime/server-options.ts'
 import { ROUTE_OPTIONS } from '../../src/sock/route-options.ts'
 import { ROOT } from '../subject/runtime.ts'
@@ -20,7 +23,9 @@ describe('house: docs/security.md', () => {
   test('has every option as the tables say it', async () => {
     const text = await page('security.md')
     expect(withTables(text) === text, OUTDATED).toBe(true)
-    const names = [CONNECTION_OPTIONS, DEFLATE_OPTIONS, ROUTE_OPTIONS, ATTACH_OPTIONS].flatMap(Object.keys)
+    const connection = [CONNECTION_OPTIONS, DEFLATE_OPTIONS, ROUTE_OPTIONS]
+    const around = [ATTACH_OPTIONS, DRAIN_TIMES, DIAL_LIMITS, RECONNECT_OPTIONS]
+    const names = [...connection, ...around].flatMap(Object.keys)
     expect(names.length).toBeGreaterThan(20)
     expect(names.filter((name) => !text.includes(`| \`${name}\` |`))).toEqual([])
   })

@@ -1,4 +1,6 @@
-/** The tables of docs/security.md, made of the tables that check options. */
+/** The tables of docs/security.md, made of the tables that check options, and of the limits that no option changes. */
+import { DEFAULT_MAX_HEAD_SIZE } from '../../src/codec/http-head.ts'
+import { DRAIN_TIMES, RETRY_AFTER } from '../../src/connection/live-connections.ts'
 import type {
   ChoiceRule,
   DetailRule,
@@ -8,6 +10,11 @@ import type {
   OptionTable,
 } from '../../src/connection/option-table.ts'
 import { CONNECTION_OPTIONS, type ConnectionOptions, DEFLATE_OPTIONS } from '../../src/connection/options.ts'
+import { bunWebSocketHandler } from '../../src/runtime/bun.ts'
+import { DIAL_LIMITS, MAX_REFUSAL_BODY } from '../../src/runtime/client-options.ts'
+import { OPEN_LIMIT } from '../../src/runtime/deno.ts'
+import { UNCLAIMED } from '../../src/runtime/raw-upgrader.ts'
+import { RECONNECT_OPTIONS } from '../../src/runtime/reconnect-loop.ts'
 import { ATTACH_OPTIONS } from '../../src/runtime/server-options.ts'
 import { ROUTE_OPTIONS } from '../../src/sock/route-options.ts'
 
@@ -64,12 +71,59 @@ const SERVER_EDGES: NamesOf<typeof ATTACH_OPTIONS> = {
   onError: '500',
 }
 
+const DRAIN_EDGES: NamesOf<typeof DRAIN_TIMES> = {
+  deadline: 'what is left is dropped, 1006; handlers that still run are counted as `unfinished`',
+  spread: 'every Close has been sent; a `spread` beyond `deadline` counts as that',
+}
+
+const DIAL_EDGES: NamesOf<typeof DIAL_LIMITS> = {
+  connectTimeout: '`HandshakeError` with `status` 0, or that of a refusal whose body does not end',
+  maxRedirects: '`HandshakeError` with the status of the redirect',
+}
+
+const RECONNECT_EDGES: NamesOf<typeof RECONNECT_OPTIONS> = {
+  minDelay: 'the wait is random between 0 and its bound',
+  maxDelay: 'the bound grows no further',
+  maxAttempts: 'the last error is thrown',
+  onRetry: 'an error in it is thrown',
+}
+
+/** What has no option of ours. */
+const FIXED: readonly [limit: string, value: string, edge: string][] = [
+  [
+    '`Retry-After` of a 503 or 429 of ours: a cap is full, a handshake took too long, or a drain has begun',
+    `${RETRY_AFTER} s`,
+    'the client may try again; `reconnect` keeps to its own waits',
+  ],
+  [
+    "Time that other 'upgrade' listeners beside ours have to take a request that the application does not accept",
+    `${grouped(UNCLAIMED)} ms`,
+    'the answer of the application is sent',
+  ],
+  [
+    'Time from the 101 to the open socket on `Deno.serve`',
+    `${grouped(OPEN_LIMIT)} ms`,
+    'the connection is dropped, and its handler never starts',
+  ],
+  [
+    'Longest message on `Bun.serve`, whatever `maxMessageSize` says; `{ ...sock.websocket, maxPayloadLength }` sets another',
+    `${grouped(bunWebSocketHandler.maxPayloadLength)} bytes`,
+    'the peer sees 1009, the handler 1006',
+  ],
+  ['Head of the answer to `connect`', `${grouped(DEFAULT_MAX_HEAD_SIZE)} bytes`, '`HandshakeError` with `status` 0'],
+  ['Body of a refusal that `connect` keeps', `${grouped(MAX_REFUSAL_BODY)} bytes`, 'the rest is not read'],
+]
+
 /** Every table, by the name of its place in the page. */
 export const OPTION_TABLES: Readonly<Record<string, string>> = {
   connection: table(CONNECTION_OPTIONS, CONNECTION_EDGES),
   deflate: table(DEFLATE_OPTIONS, DEFLATE_EDGES),
   route: table(ROUTE_OPTIONS, ROUTE_EDGES),
   server: table(ATTACH_OPTIONS, SERVER_EDGES),
+  drain: table(DRAIN_TIMES, DRAIN_EDGES),
+  connect: table(DIAL_LIMITS, DIAL_EDGES),
+  reconnect: table(RECONNECT_OPTIONS, RECONNECT_EDGES),
+  fixed: markdownTable(['limit', 'value', 'at the edge'], FIXED),
 }
 
 /** Puts the tables in their places: between `<!-- options: name -->` and `<!-- end -->`. */

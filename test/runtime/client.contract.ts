@@ -11,6 +11,7 @@ import { ConnectionClosed, HandshakeError } from '../../src/codec/errors.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import { type ClientOptions, connect, type ReconnectOptions, reconnect } from '../../src/runtime/client.ts'
 import { RAW_MODE } from '../../src/runtime/raw-mode.ts'
+import { reconnectWith } from '../../src/runtime/reconnect-loop.ts'
 import { CERTIFICATE, KEY } from './certificate.ts'
 
 /** A request as it came. */
@@ -520,13 +521,24 @@ test(`S15 ${RAW_MODE} client: wrong options are TypeErrors and RangeErrors that 
     [good, { socketPath: 5 }, TypeError, /socketPath/],
     [good, { socketPath: '' }, TypeError, /socketPath/],
     [good, { signal: {} }, TypeError, /signal/],
-    [good, { connectTimeout: '5' }, TypeError, /connectTimeout/],
-    [good, { connectTimeout: 0 }, RangeError, /connectTimeout.*milliseconds/],
-    [good, { connectTimeout: Number.NaN }, RangeError, /connectTimeout/],
-    [good, { connectTimeout: 2 ** 31 }, RangeError, /connectTimeout/],
-    [good, { maxRedirects: -1 }, RangeError, /maxRedirects/],
-    [good, { maxRedirects: 1.5 }, RangeError, /maxRedirects/],
-    [good, { maxRedirects: 'all' }, TypeError, /maxRedirects/],
+    [good, { connectTimeout: '5' }, TypeError, /^connectTimeout must be .*; got "5"$/],
+    [
+      good,
+      { connectTimeout: 0 },
+      RangeError,
+      /^connectTimeout must be a number of milliseconds from 1 to 2147483647, or Infinity; got 0$/,
+    ],
+    [good, { connectTimeout: Number.NaN }, RangeError, /^connectTimeout must be .*; got NaN$/],
+    [good, { connectTimeout: 2 ** 31 }, RangeError, /^connectTimeout must be .*; got 2147483648$/],
+    [
+      good,
+      { maxRedirects: -1 },
+      RangeError,
+      /^maxRedirects must be a whole number of redirects from 0 to 9007199254740991; got -1$/,
+    ],
+    [good, { maxRedirects: 1.5 }, RangeError, /^maxRedirects must be a whole number of redirects .*; got 1\.5$/],
+    [good, { maxRedirects: Number.POSITIVE_INFINITY }, RangeError, /^maxRedirects must be .*; got Infinity$/],
+    [good, { maxRedirects: 'all' }, TypeError, /^maxRedirects must be a whole number of redirects .*; got "all"$/],
     [good, { maxMessageSize: 0 }, RangeError, /maxMessageSize.*bytes/],
     [good, { pingInterval: '5' }, TypeError, /pingInterval/],
     [good, { permessageDeflate: { level: 10 } }, RangeError, /permessageDeflate\.level/],
@@ -565,9 +577,18 @@ test(`S15 ${RAW_MODE} client: wrong options are TypeErrors and RangeErrors that 
       (error: unknown) => error instanceof kind && !(error instanceof HandshakeError),
     )
   }
-  for (const options of [{ minDelay: 0 }, { maxDelay: -1 }, { maxAttempts: 0 }, { onRetry: 5 as never }]) {
-    assert.throws(() => reconnect(good, options), new RegExp(Object.keys(options)[0] as string))
-  }
+  const time = 'must be a number of milliseconds from 1 to 2147483647, or Infinity'
+  const attempts = 'must be a whole number of attempts from 1 to 9007199254740991, or Infinity'
+  const delays: [object, Error][] = [
+    [{ minDelay: 0 }, new RangeError(`minDelay ${time}; got 0`)],
+    [{ minDelay: null }, new TypeError(`minDelay ${time}; got null`)],
+    [{ maxDelay: -1 }, new RangeError(`maxDelay ${time}; got -1`)],
+    [{ maxAttempts: 0 }, new RangeError(`maxAttempts ${attempts}; got 0`)],
+    [{ maxAttempts: 1.5 }, new RangeError(`maxAttempts ${attempts}; got 1.5`)],
+    [{ maxAttempts: '3' }, new TypeError(`maxAttempts ${attempts}; got "3"`)],
+    [{ onRetry: 5 }, new TypeError('onRetry must be a function; got 5')],
+  ]
+  for (const [options, { name, message }] of delays) assert.throws(() => reconnect(good, options), { name, message })
   assert.equal(server.dialled(), 0)
 })
 
@@ -650,6 +671,49 @@ test(`S15 ${RAW_MODE} reconnect: an abort ends the wait, and closes the connecti
     await ws.closed
   }
   assert.deepEqual(retries, [])
+})
+
+test(`S15 ${RAW_MODE} reconnect: an abort between the opening of a connection and its first use closes it with 1000`, async () => {
+  const closes: number[] = []
+  await using server = await listen((asked) => {
+    const { socket } = asked
+    // The only frame is a masked Close without a reason: two bytes of header, four of mask, two of code.
+    socket.on('data', (frame: Uint8Array) => {
+      const at = (i: number): number => frame[i] ?? 0
+      closes.push(at(0) === 0x88 ? ((at(6) ^ at(2)) << 8) | (at(7) ^ at(3)) : -1)
+      socket.end(Buffer.from('\x88\x02\x03\xe8', 'latin1'))
+    })
+    accept(asked)
+  })
+  const url = `ws://127.0.0.1:${server.port}`
+  const clean = { code: 1000, reason: '', wasClean: true, initiator: 'local' }
+
+  // Before the loop has it: no body may run.
+  const early = new AbortController()
+  let opened: Connection | undefined
+  const dialler = {
+    check: () => {},
+    async connect(target: string | URL, options: ClientOptions): Promise<Connection> {
+      opened = await connect(target, options)
+      early.abort()
+      return opened
+    },
+  }
+  assert.equal((await reconnectWith(dialler, url, { signal: early.signal }).next()).done, true)
+  assert.deepEqual({ ...(await opened?.closed) }, clean)
+
+  // After the loop has it, and before the body does anything with it.
+  const late = new AbortController()
+  const tries = reconnect(url, { signal: late.signal })
+  const { value } = await tries.next()
+  late.abort()
+  const ws = value as Connection
+  await assert.rejects(ws.send('late'), (error: ConnectionClosed) => error.code === 1000)
+  assert.deepEqual({ ...(await ws.closed) }, clean)
+  assert.equal((await tries.next()).done, true)
+
+  assert.deepEqual([closes, server.dialled()], [[1000, 1000], 2])
+  await until(() => server.sockets.size === 0)
 })
 
 test(`S15 ${RAW_MODE} reconnect: a wait that no timer can take is the longest that one can`, async () => {

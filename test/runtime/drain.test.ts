@@ -320,8 +320,16 @@ describe('serve', () => {
     for (const options of [{ code: 1006 }, { reason: 'x'.repeat(124) }, { deadline: -1 }, { spread: Number.NaN }]) {
       await expect(server.drain(options)).rejects.toThrow(RangeError)
     }
-    const wrong: object[] = [{ deadline: null }, { spread: '5' }]
-    for (const options of wrong) await expect(server.drain(options)).rejects.toThrow(RangeError)
+    const range = 'must be a number of milliseconds from 0 to 2147483647'
+    const times: [options: object, error: Error][] = [
+      [{ deadline: -1 }, new RangeError(`deadline ${range}, or Infinity; got -1`)],
+      [{ spread: Number.POSITIVE_INFINITY }, new RangeError(`spread ${range}; got Infinity`)],
+      [{ deadline: null }, new TypeError(`deadline ${range}, or Infinity; got null`)],
+      [{ spread: '5' }, new TypeError(`spread ${range}; got "5"`)],
+    ]
+    for (const [options, { name, message }] of times) {
+      expect(await server.drain(options).catch((error: unknown) => error)).toMatchObject({ name, message })
+    }
     await expect(server.drain({ dedline: 1 } as DrainOptions)).rejects.toThrow(/Unknown option dedline; known are/)
     await expect(server.drain(5 as DrainOptions)).rejects.toThrow(TypeError)
     expect(await (await fetch(server.url)).text()).toBe('hello')
