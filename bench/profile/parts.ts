@@ -42,7 +42,7 @@ export const RULES: readonly Rule[] = [
   { part: 'unmask', source: /^src\/codec\/mask/ },
   { part: 'decode to string', source: /^src\/codec\/utf8/ },
   { part: 'join what came in parts', source: /^src\/codec\/(part-joiner|block-pool)/ },
-  { part: 'encode', source: /^src\/codec\/frame-encoder/ },
+  { part: 'encode', source: /^src\/codec\/(frame-encoder|encoded-frame)/ },
   { part: 'parse: the rest of src/codec', source: /^src\/codec\// },
   { part: 'src/connection', source: /^src\/connection\// },
   { part: 'src/runtime and src/sock', source: /^src\/(runtime|sock)\// },

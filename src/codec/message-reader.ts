@@ -42,12 +42,12 @@ export class MessageReader {
 
   // Made when the first message asks for them: many connections get nothing but short ASCII in one piece.
 
-  get #joiner(): PartJoiner {
+  #joiner(): PartJoiner {
     this.#parts ??= new PartJoiner()
     return this.#parts
   }
 
-  get #utf8(): Utf8Decoder {
+  #utf8(): Utf8Decoder {
     this.#decoding ??= new Utf8Decoder()
     return this.#decoding
   }
@@ -106,9 +106,9 @@ export class MessageReader {
     const frameFinished = messageFinished
     this.#inParts = true
     if (this.#opcode === Opcode.BINARY) {
-      return { type: 'BytesMessage', data: this.#joiner.takeBytes(), frameFinished, messageFinished }
+      return { type: 'BytesMessage', data: this.#joiner().takeBytes(), frameFinished, messageFinished }
     }
-    const data = this.#joiner.takeText(this.#joiner.size - this.#utf8.carried)
+    const data = this.#joiner().takeText(this.#joiner().size - this.#utf8().carried)
     return { type: 'TextMessage', data, frameFinished, messageFinished }
   }
 
@@ -135,7 +135,9 @@ export class MessageReader {
     this.#inParts = true
     if (this.#opcode === Opcode.TEXT) {
       const plain = ascii && first && messageFinished
-      const data = plain ? bytes.latin1Slice(start, end) : this.#utf8.decode(bytes, start, end, ascii, messageFinished)
+      const data = plain
+        ? bytes.latin1Slice(start, end)
+        : this.#utf8().decode(bytes, start, end, ascii, messageFinished)
       // §8.1: "the endpoint MUST _Fail the WebSocket Connection_"
       if (data === undefined) throw violation('TEXT_NOT_UTF8')
       return { type: 'TextMessage', data, frameFinished, messageFinished }
@@ -150,13 +152,13 @@ export class MessageReader {
   #join(bytes: StringBuffer, start: number, end: number, ascii: boolean, messageFinished: boolean): Message | null {
     const text = this.#opcode === Opcode.TEXT
     if (text) {
-      const checked = this.#utf8.check(bytes, start, end, ascii, messageFinished)
+      const checked = this.#utf8().check(bytes, start, end, ascii, messageFinished)
       // §8.1: "the endpoint MUST _Fail the WebSocket Connection_", and at once, not when the message is whole.
       if (checked === undefined) throw violation('TEXT_NOT_UTF8')
-      this.#joiner.ascii &&= checked
+      this.#joiner().ascii &&= checked
     }
     // What a frame of transformed payload will give is not known.
-    this.#joiner.append(bytes, start, end, text, this.#transformed ? 0 : this.#decoder.remaining)
+    this.#joiner().append(bytes, start, end, text, this.#transformed ? 0 : this.#decoder.remaining)
     return messageFinished ? this.takeJoined(true) : null
   }
 

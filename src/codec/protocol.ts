@@ -10,11 +10,12 @@ import { assertLimit, assertReceived, assertRole } from './argument.ts'
 import { CloseCode, isWireCloseCode, MAX_CONTROL_PAYLOAD } from './close-code.ts'
 import { assertCloseReason } from './close-reason.ts'
 import { ConnectionState, type FramingState, TRANSITIONS, type Trigger } from './connection-state.ts'
+import { type EncodedFrame, encodeFrame } from './encoded-frame.ts'
 import { LocalProtocolError, type ProtocolError, violation } from './errors.ts'
 import type { CloseConnection, Message, OutgoingProtocolEvent, ProtocolEvent, Role } from './event.ts'
 import type { Extension, OutboundFragment } from './extension.ts'
 import { FrameDecoder } from './frame-decoder.ts'
-import { type EncodedFrame, encodeFrame, FrameEncoder } from './frame-encoder.ts'
+import { FrameEncoder } from './frame-encoder.ts'
 import { MessageReader } from './message-reader.ts'
 import { isControl, Opcode } from './opcode.ts'
 import { decodeUtf8 } from './utf8.ts'
@@ -130,7 +131,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
       return this
     }
     assertReceived(data)
-    if (this.#reading && this.#end === null && data.length > 0) this.#decoder.push(data)
+    if (this.#isReading() && this.#end === null && data.length > 0) this.#decoder.push(data)
     return this
   }
 
@@ -154,7 +155,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
    * @throws {ProtocolError} once, when the peer broke the protocol
    */
   nextEvent(deferEnd: boolean = false, whole: boolean = false): ProtocolEvent | null {
-    if (this.#reading) {
+    if (this.#isReading()) {
       if (this.#end === null) {
         const event = this.#parseToEnd(whole)
         if (event !== null) return event
@@ -207,7 +208,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
   /** Queues text, or a fragment of it, in `output`. */
   sendText(text: string, messageFinished: boolean = true, compress?: boolean): void {
     if (typeof text !== 'string') throw new TypeError(`Cannot send ${typeof text} as text: not a string`)
-    this.#step('sendMessage')
+    this.#stepMessage()
     const opcode = this.#fragmentOpcode(Opcode.TEXT, messageFinished)
     if (this.extensions.length === 0) this.output.text(opcode, text, messageFinished)
     else this.#transform(opcode, Buffer.from(text), messageFinished, compress)
@@ -216,7 +217,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
   /** Queues bytes, or a fragment of them, in `output`. */
   sendBytes(bytes: Uint8Array, messageFinished: boolean = true, compress?: boolean): void {
     assertBytes(bytes)
-    this.#step('sendMessage')
+    this.#stepMessage()
     const opcode = this.#fragmentOpcode(Opcode.BINARY, messageFinished)
     if (this.extensions.length === 0) this.output.bytes(opcode, bytes, messageFinished, 0)
     else this.#transform(opcode, bytes, messageFinished, compress)
@@ -234,7 +235,7 @@ export class Protocol implements Iterable<ProtocolEvent> {
   /** Queues what `encodeMessage` made, here or on another connection; a server's, since a client masks each frame. */
   sendEncoded(frame: EncodedFrame): void {
     if (this.role === 'client') throw new LocalProtocolError('Cannot send a frame without a mask', 'RFC 6455 §5.1')
-    this.#step('sendMessage')
+    this.#stepMessage()
     this.#assertBetweenMessages()
     this.output.encoded(frame)
   }
@@ -278,13 +279,13 @@ export class Protocol implements Iterable<ProtocolEvent> {
   }
 
   /** §5.5.1: "If an endpoint receives a Close frame" nothing after it counts; after a failure nothing does. */
-  get #reading(): boolean {
+  #isReading(): boolean {
     return this.#state === ConnectionState.OPEN || this.#state === ConnectionState.LOCAL_CLOSING
   }
 
   /** Drops all input, that which is here and that which comes: the connection has ended for reasons of its own. */
   drop(): void {
-    if (!this.#reading) return
+    if (!this.#isReading()) return
     this.#end = null
     this.#decoder.drop()
     this.#step('transportEnd')
@@ -306,6 +307,11 @@ export class Protocol implements Iterable<ProtocolEvent> {
     }
     this.#state = next as FramingState
     return true
+  }
+
+  /** As `step('sendMessage')`; of an open connection, which stays so, the table is not asked for each message. */
+  #stepMessage(): void {
+    if (this.#state !== ConnectionState.OPEN) this.#step('sendMessage')
   }
 
   /** The next event in front of the end; when the end is what comes next, keeps it and drops the bytes behind it. */

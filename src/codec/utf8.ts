@@ -18,20 +18,6 @@ export function stringBuffer(bytes: Uint8Array): StringBuffer {
   return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) as StringBuffer
 }
 
-const encoder: TextEncoder = new TextEncoder()
-
-/**
- * Writes text as UTF-8 (a lone surrogate becomes U+FFFD) at `at`, where there is room for it. Returns its length in
- * bytes.
- *
- * Deno's `utf8Write` is not native and takes longer than a view and `encodeInto`, by 8 % of an echo
- * (`bun run bench echo --only 'deno ours' --shapes 50x16x64`); on Node and Bun it takes half of that.
- */
-export const writeUtf8: (target: StringBuffer, at: number, text: string) => number =
-  'Deno' in globalThis
-    ? (target, at, text) => encoder.encodeInto(text, target.subarray(at)).written
-    : (target, at, text) => target.utf8Write(text, at)
-
 /** Bytes that a sequence beginning with `lead` has (RFC 3629 §4), 0 when nothing may begin so. */
 function sequenceLength(lead: number): number {
   if (lead < 0x80) return 1

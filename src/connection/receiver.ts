@@ -145,8 +145,8 @@ export class Receiver {
   /** Parses on while there is room for what comes out. */
   pump(): void {
     const protocol = this.#protocol
-    while (this.#hasRoom) {
-      const event = protocol.nextEvent(true, !this.#inParts)
+    while (this.#hasRoom()) {
+      const event = protocol.nextEvent(true, !this.#inParts())
       if (event === null) break
       this.#dispatch(event)
     }
@@ -155,11 +155,11 @@ export class Receiver {
     const mark = this.#overfull ? 0.5 : 1
     const { inboxBytes, inboxMessages } = this.#options
     const { bytes, length } = this.#inbox
-    const full = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom
+    const full = bytes > inboxBytes * mark || length > inboxMessages * mark || !this.#hasRoom()
     // While we close, what finds no room is discarded: the peer's Close is behind it.
-    this.#overfull = !this.#gate.ended && (this.#gate.closing ? !this.#hasRoom : full)
+    this.#overfull = !this.#gate.ended && (this.#gate.closing ? !this.#hasRoom() : full)
     if (this.#overfull) return
-    this.#grace = this.#fullGrace
+    this.#grace = this.#fullGrace()
     this.readOn()
   }
 
@@ -175,7 +175,7 @@ export class Receiver {
   /** Tells the end that was held back. */
   reachEnd(): void {
     try {
-      const event = this.#protocol.nextEvent(false, !this.#inParts)
+      const event = this.#protocol.nextEvent(false, !this.#inParts())
       if (event !== null) this.#dispatch(event)
     } catch (error) {
       if (error instanceof ProtocolError) this.#gate.fail(error.closeCode, error.message)
@@ -187,7 +187,7 @@ export class Receiver {
    * Whether another event may be parsed. A caller that waits gets a message of any size that is allowed; without one,
    * a message that is arriving counts as unread.
    */
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     if (this.#gate.ended) return true
     if (this.#rest !== undefined && !this.#polling && !this.transportEnded) return false
     if (this.#gate.closing) return true
@@ -195,11 +195,11 @@ export class Receiver {
     if (this.#inbox.waiter !== undefined) return true
     if (this.#polling) return this.#inbox.length === 0
     const factor = this.transportEnded ? PARSE_AHEAD * PARSE_AHEAD : PARSE_AHEAD
-    const limit = this.#options.inboxBytes * factor + this.#readAhead * this.#fullGrace
+    const limit = this.#options.inboxBytes * factor + this.#readAhead * this.#fullGrace()
     return this.#inbox.bytes + this.#protocol.joinedSize < limit
   }
 
-  get #fullGrace(): number {
+  #fullGrace(): number {
     return Math.min(this.#options.inboxBytes, MAX_GRACE)
   }
 
@@ -215,7 +215,7 @@ export class Receiver {
   readAhead(): void {
     if (this.#readAhead === MAX_READ_AHEAD) return
     this.#readAhead++
-    this.#grace = this.#fullGrace
+    this.#grace = this.#fullGrace()
     this.pump()
     if (this.paused) {
       this.paused = false
@@ -258,8 +258,10 @@ export class Receiver {
   }
 
   /** Whether the message that comes next, or is coming, is wanted in parts. */
-  get #inParts(): boolean {
-    return this.#parts !== undefined || this.#inbox.waiter?.delivery === Delivery.STREAM
+  #inParts(): boolean {
+    if (this.#parts !== undefined) return true
+    const { waiter } = this.#inbox
+    return waiter !== undefined && waiter.delivery === Delivery.STREAM
   }
 
   #openParts(first: Message): PartStream {

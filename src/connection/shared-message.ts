@@ -1,7 +1,7 @@
 /**
  * One message for many connections: encoded once, on first use, and queued by each of them as it is.
  */
-import type { EncodedFrame } from '../codec/frame-encoder.ts'
+import type { EncodedFrame } from '../codec/encoded-frame.ts'
 
 /** A connection as a topic sees it: the internal way in for a message that many connections send. */
 export interface SharedSender {

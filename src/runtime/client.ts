@@ -141,11 +141,11 @@ class Dialling {
       }
       if (event.bodyFinished || this.#bodySize >= MAX_REFUSAL_BODY) this.#refuse()
     }
-    if (this.#isRedirected) this.#refuse()
+    if (this.#isRedirected()) this.#refuse()
   }
 
   /** Whether another address will be asked: nobody wants the body then. */
-  get #isRedirected(): boolean {
+  #isRedirected(): boolean {
     const { statusCode, headers } = this.#refusal ?? { statusCode: 0, headers: [] }
     return redirected(this.#dial, statusCode, headers as HeaderList) !== undefined
   }

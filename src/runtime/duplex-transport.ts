@@ -163,12 +163,12 @@ export class DuplexTransport implements ByteTransport, CloseWatcher, Reader {
   /** Whether a refused write may go on all the same; if not, remembers to report the drain. */
   #isLow(): boolean {
     // A socket refuses before it knows how much the operating system takes at once. Who was refused earlier waits on.
-    this.#waiting ||= !this.#hasDrained
+    this.#waiting ||= !this.#hasDrained()
     return !this.#waiting
   }
 
   /** Whether so little is unsent that a `drain` event is believed. */
-  get #hasDrained(): boolean {
+  #hasDrained(): boolean {
     return this.#socket.writableLength <= this.#socket.writableHighWaterMark
   }
 
@@ -208,7 +208,7 @@ export class DuplexTransport implements ByteTransport, CloseWatcher, Reader {
 
   #onDrain(): void {
     // Bun says `drain` several times, the first with most of the bytes still queued.
-    if (!this.#waiting || this.#destroyed || !this.#hasDrained) return
+    if (!this.#waiting || this.#destroyed || !this.#hasDrained()) return
     this.#waiting = false
     this.#listener?.onDrain()
   }

@@ -106,7 +106,7 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
   #check(schema: StandardSchema, message: Received): Checked | Promise<Checked> {
     let value: unknown
     try {
-      value = this.#codec.decode(message)
+      value = this.#codec().decode(message)
     } catch (error) {
       return { issues: [{ message: error instanceof Error ? error.message : String(error) }] }
     }
@@ -193,13 +193,13 @@ class TypedConnection extends ForwardingConnection implements Connection<unknown
   }
 
   #encode(result: Checked): Sendable {
-    if (result.issues === undefined) return this.#codec.encode(result.value)
+    if (result.issues === undefined) return this.#codec().encode(result.value)
     throw new TypeError(`send got a value that does not fit its schema: ${describe(result.issues)}`, {
       cause: result.issues,
     })
   }
 
-  get #codec(): MessageCodec {
+  #codec(): MessageCodec {
     return this.#options.codec ?? jsonCodec
   }
 

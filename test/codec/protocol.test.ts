@@ -1,6 +1,7 @@
 /** What a connection asks of the protocol beside events: what is pending, shared frames, limits that change, a deferred end. */
 import { describe, expect, spyOn, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
+import { type EncodedFrame, encodeFrame } from '../../src/codec/encoded-frame.ts'
 import {
   ConnectionClosed,
   LocalProtocolError,
@@ -11,7 +12,7 @@ import {
 } from '../../src/codec/errors.ts'
 import { type ProtocolEvent, type Role, response } from '../../src/codec/event.ts'
 import type { Extension } from '../../src/codec/extension.ts'
-import { type EncodedFrame, encodeFrame, giveBack, LARGE_PAYLOAD } from '../../src/codec/frame-encoder.ts'
+import { giveBack, LARGE_PAYLOAD } from '../../src/codec/frame-encoder.ts'
 import { MessageAssembler } from '../../src/codec/message-assembler.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import { VECTORS } from './vectors.ts'

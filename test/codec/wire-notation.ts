@@ -5,7 +5,7 @@
  * of the header than where the masking key belongs, so it masks broken frames too.
  */
 import { Buffer } from 'node:buffer'
-import type { EncodedFrame } from '../../src/codec/frame-encoder.ts'
+import type { EncodedFrame } from '../../src/codec/encoded-frame.ts'
 
 /** Bytes of `81 05 "Hello"` or `82 7e 0100 aa*256`. */
 export function bytesOf(notation: string): Uint8Array {

@@ -1,6 +1,6 @@
 /** A message for many connections: who gets which frame. */
 import { expect, test } from 'bun:test'
-import { type EncodedFrame, encodeFrame } from '../../src/codec/frame-encoder.ts'
+import { type EncodedFrame, encodeFrame } from '../../src/codec/encoded-frame.ts'
 import { Opcode } from '../../src/codec/opcode.ts'
 import { type MessageEncoder, SharedMessage } from '../../src/connection/shared-message.ts'
 

@@ -38,7 +38,8 @@ const TESTS: readonly string[] = [...new Bun.Glob('*.test.ts').scanSync(join(ROO
   .sort()
 
 /** Sources that make or read frames; the others belong to the handshake or to permessage-deflate. */
-const FRAMING = /^(?:protocol|frame-|block-|utf8|mask|message-|part-|connection-state|close-|opcode|extension\.ts)/
+const FRAMING =
+  /^(?:protocol|frame-|encoded-|block-|utf8|mask|message-|part-|connection-state|close-|opcode|extension\.ts)/
 /** Those that frames and the handshake need both. */
 const SHARED = /^(?:argument|errors|event)\.ts/
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, mock, spyOn, test } from 'bun:test'
+import type { EncodedFrame } from '../../src/codec/encoded-frame.ts'
 import type { CloseInfo } from '../../src/codec/errors.ts'
-import type { EncodedFrame } from '../../src/codec/frame-encoder.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import type { SharedMessage } from '../../src/connection/shared-message.ts'
