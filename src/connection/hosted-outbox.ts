@@ -1,4 +1,5 @@
 /** What leaves through a hosted socket: whole messages, and the callers that wait for room. */
+import { byteLength } from './byte-length.ts'
 import type { HostedSocket } from './hosted-socket.ts'
 import type { ResolvedConnectionOptions } from './options.ts'
 import { type PromiseWithResolver, promiseWithResolver } from './promise-with-resolver.ts'
@@ -15,6 +16,7 @@ export class HostedOutbox implements MessageSink, SendRoom {
   readonly #options: ResolvedConnectionOptions
   /** Parts of a message whose last part has not come. */
   #parts: (string | Uint8Array)[] = NO_PARTS
+  /** Bytes of them. */
   #partsSize = 0
   /** The wait for room, one for all who wait. */
   #room: PromiseWithResolver<boolean> | undefined
@@ -98,7 +100,7 @@ export class HostedOutbox implements MessageSink, SendRoom {
     if (this.#parts.length > 0 && typeof this.#parts[0] !== typeof part) {
       throw new TypeError('All parts of a message must be text, or all binary')
     }
-    this.#partsSize += part.length
+    this.#partsSize += byteLength(part)
     if (this.#partsSize > this.#options.maxBufferedAmount) {
       this.#forgetParts()
       throw new RangeError(

@@ -82,8 +82,8 @@ export class Inbox {
   push(message: Received): void {
     const waiter = this.#nextWaiter()
     if (waiter === undefined) {
-      if (this.#messages === NO_MESSAGES) this.#messages = []
-      this.#messages.push(message)
+      if (this.#messages === NO_MESSAGES) this.#messages = [message]
+      else this.#messages.push(message)
       this.bytes += message.length + MESSAGE_OVERHEAD
     } else {
       waiter.resolve(waiter.delivery === Delivery.RESULT ? { value: message, done: false } : message)
@@ -97,7 +97,7 @@ export class Inbox {
     this.#messages[this.#first++] = ''
     this.bytes -= message.length + MESSAGE_OVERHEAD
     if (this.#first === this.#messages.length) {
-      this.#messages.length = 0
+      this.#messages = NO_MESSAGES
       this.#first = 0
     } else if (this.#first >= 1024) {
       this.#messages = this.#messages.slice(this.#first)

@@ -33,8 +33,8 @@ export interface ConnectionOptions {
   /** Unread messages above which the socket is paused, as for `inboxBytes`. @default 16 */
   inboxMessages?: number | undefined
   /**
-   * Unread bytes above which the socket is paused, until half of them have been received. 64 bytes are added for each
-   * message.
+   * Unread bytes above which the socket is paused, until half of them have been received. A text counts by its
+   * UTF-16 code units, and 64 are added for each message.
    *
    * One more chunk, of 64 KiB as a rule, is read before the pause. What has been read is parsed up to 16 times this
    * size, so that a Ping among it is answered and a Close seen while the handler is busy. A Ping or Close that the peer

@@ -5,6 +5,7 @@
  * (RFC 6455 §5.4).
  */
 import { CloseCode } from '../codec/close-code.ts'
+import { byteLength } from './byte-length.ts'
 import { sendOptionsFault } from './call-options.ts'
 import type { Sendable, SendableParts, SendMessageOptions } from './connection.ts'
 import { MESSAGE_OVERHEAD } from './inbox.ts'
@@ -60,11 +61,6 @@ class Line {
   messagesWaiting = 0
   /** Gives up the wait for the next part of the message that has the turn. */
   abandon: ((error: Error) => void) | undefined
-
-  /** What those that wait hold. */
-  get held(): number {
-    return this.waiting + this.messagesWaiting * MESSAGE_OVERHEAD
-  }
 }
 
 export class Sender {
@@ -165,7 +161,7 @@ export class Sender {
 
   /** Sends when it is this message's turn: behind one in parts, or once the bytes of a Blob are there. */
   #sendInTurn(payload: string | Uint8Array | Blob, options: SendMessageOptions | undefined): Promise<boolean> {
-    const size = payload instanceof Blob ? payload.size : payload.length
+    const size = payload instanceof Blob ? payload.size : byteLength(payload)
     // The caller may fill its buffer anew long before the turn comes.
     let own = payload instanceof Uint8Array ? new Uint8Array(payload) : payload
     const line = this.#standInLine()
@@ -184,18 +180,19 @@ export class Sender {
 
   /** Whether one more message may wait for its turn: waiting messages count as unsent. */
   #mayWait(): boolean {
-    return this.#gate.connected && (this.#held <= this.#options.highWaterMark || this.#mayQueue())
+    return this.#gate.connected && (this.#held() <= this.#options.highWaterMark || this.#mayQueue())
   }
 
-  get #held(): number {
-    return this.#line?.held ?? 0
+  /** What messages that wait for their turn count for. */
+  #held(): number {
+    return this.waiting + (this.#line?.messagesWaiting ?? 0) * MESSAGE_OVERHEAD
   }
 
   /** What `sendPolicy` says about one more message for a peer that does not read. */
   #mayQueue(): boolean {
     const { sendPolicy, maxBufferedAmount } = this.#options
     if (sendPolicy === 'drop') return false
-    if (sendPolicy === 'wait' && this.#outbox.bufferedAmount + this.#held <= maxBufferedAmount) return true
+    if (sendPolicy === 'wait' && this.#outbox.bufferedAmount + this.#held() <= maxBufferedAmount) return true
     this.#gate.fail(CloseCode.TRY_AGAIN_LATER, 'Peer reads too slowly')
     return false
   }
@@ -225,7 +222,8 @@ export class Sender {
     source: AsyncIterator<unknown>,
     options: SendMessageOptions | undefined,
   ): Promise<boolean> {
-    let sent: 'nothing' | 'text' | 'bytes' = 'nothing'
+    /** Of the message; `undefined` as long as nothing of it has been sent. */
+    let isText: boolean | undefined
     let half = ''
     try {
       // Checked first: a connection that has ended will not call `abandon` again.
@@ -241,16 +239,16 @@ export class Sender {
         this.#keepalive.active = true
         if (typeof payload === 'string') this.#sink.sendText(payload, false, options?.compress)
         else this.#sink.sendBytes(payload, false, options?.compress)
-        sent = typeof payload === 'string' ? 'text' : 'bytes'
+        isText = typeof payload === 'string'
         await this.#outbox.commit()
       }
       if (!this.#gate.connected) throw this.#gate.sendError()
-      if (sent === 'bytes') this.#sink.sendBytes(new Uint8Array(0), true, options?.compress)
+      if (isText === false) this.#sink.sendBytes(new Uint8Array(0), true, options?.compress)
       else this.#sink.sendText(half, true, options?.compress)
       return await this.#outbox.commit()
     } catch (error) {
       // A message that has begun can be neither finished nor taken back.
-      if (sent !== 'nothing' && this.#gate.connected) {
+      if (isText !== undefined && this.#gate.connected) {
         this.#gate.fail(CloseCode.INTERNAL_ERROR, 'A message was cut short')
       }
       // Not awaited: a source that never gives its next part never returns either.

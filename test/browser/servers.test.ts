@@ -6,7 +6,6 @@ import type { ServeOptions } from '../../src/runtime/server-options.ts'
 import { type ContractServer, type Running, SERVERS } from '../contract/servers.ts'
 import { logged, newRun } from '../sock/peer.ts'
 import { RUNTIMES, startServer } from '../subject/start.ts'
-import { STRAYS } from '../subject/strays.ts'
 import { executablePath, launch } from './chromium.ts'
 import { PageSocket } from './page-socket.ts'
 
@@ -32,7 +31,6 @@ describe.skipIf(executablePath === null)('Chromium', () => {
     }, 30_000)
     afterAll(async () => {
       await running.stop()
-      expect(running.stderr).not.toMatch(STRAYS)
     })
 
     test(`S12 the page speaks the subprotocol that the route chose, on ${server.name}`, async () => {

@@ -3,6 +3,7 @@ import { ConnectionClosed } from '../../src/codec/errors.ts'
 import { Protocol } from '../../src/codec/protocol.ts'
 import type { ReceiveOptions, Sendable, SendMessageOptions } from '../../src/connection/connection.ts'
 import type { MemoryTransport } from '../../src/connection/memory-transport.ts'
+import { SharedMessage } from '../../src/connection/shared-message.ts'
 import { agreedDeflate, bench, joined, watch } from './pair.ts'
 
 const NEVER = { pingInterval: Number.POSITIVE_INFINITY }
@@ -778,22 +779,46 @@ describe('sending', () => {
     expect(ws.bufferedAmount).toBe(0)
   })
 
+  test('S22 text that waits behind a stream counts in bytes, published text too', async () => {
+    const { clock, ws, peer } = bench()
+    const { source, finish } = twoParts()
+    void ws.sendStream(source)
+    await clock.settle()
+    for (const [text, counted] of [
+      ['plain', 5],
+      ['aé€😀', 5 + 10],
+      ['half \ud83d', 5 + 10 + 8],
+    ] as const) {
+      void ws.send(text)
+      expect(ws.bufferedAmount).toBe(counted)
+    }
+    expect(ws.sendShared(new SharedMessage('€€'))).toBe(true)
+    expect(ws.bufferedAmount).toBe(23 + 6)
+    finish()
+    await clock.settle()
+    expect(peer.messages).toEqual(['ab', 'plain', 'aé€😀', 'half \ufffd', '€€'])
+    expect(ws.bufferedAmount).toBe(0)
+  })
+
   test('S22 R16 what waits behind a stream is bounded by sendPolicy and maxBufferedAmount', async () => {
     // Each counts for 64 bytes more, so that empty ones are bounded as well.
-    for (const [sendPolicy, size, taken, code] of [
-      ['wait', 1000, 5, 1013],
-      ['close', 1000, 2, 1013],
-      ['drop', 1000, 2, undefined],
-      ['wait', 0, 79, 1013],
-      ['close', 0, 32, 1013],
-      ['drop', 0, 32, undefined],
+    for (const [sendPolicy, text, size, taken, code] of [
+      ['wait', 'y'.repeat(1000), 1000, 5, 1013],
+      ['close', 'y'.repeat(1000), 1000, 2, 1013],
+      ['drop', 'y'.repeat(1000), 1000, 2, undefined],
+      ['wait', '😀'.repeat(500), 2000, 3, 1013],
+      ['close', '€'.repeat(1000), 3000, 1, 1013],
+      ['drop', '€'.repeat(1000), 3000, 1, undefined],
+      ['wait', '', 0, 79, 1013],
+      ['close', '', 0, 32, 1013],
+      ['drop', '', 0, 32, undefined],
     ] as const) {
       const { clock, ws, peer } = bench({ sendPolicy, highWaterMark: 2000, maxBufferedAmount: 5000 })
       const { source, finish } = twoParts()
       void ws.sendStream(source)
       await clock.settle()
       const sends: ReturnType<typeof watch>[] = []
-      for (let count = 0; count < 100; count++) sends.push(watch(ws.send('y'.repeat(size))))
+      for (let count = 0; count < 100; count++) sends.push(watch(ws.send(text)))
       expect(ws.bufferedAmount).toBe(taken * size)
       await clock.settle()
       expect(ws.code).toBe(code)

@@ -134,9 +134,8 @@ app.post('/drain', (c) => {
 })
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error) => problems.push(`${event}: ${error}`))
+  process.on(event, (error) => console.error('UNHANDLED', error))
 }
-process.on('warning', (warning) => problems.push(`warning: ${warning}`))
 process.on('SIGTERM', () => process.exit(0))
 
 const main = count(await serve(app, { hostname: '127.0.0.1', port: Number(process.argv[2]) }))

@@ -203,6 +203,40 @@ test('C3 sendStream joins what has parts, within maxBufferedAmount, and others w
   const small = hosted({ maxBufferedAmount: 10, highWaterMark: 10 })
   await expect(small.ws.sendStream(parts('123456', '78901'))).rejects.toThrow('maxBufferedAmount (10 bytes)')
   expect(small.socket.sent).toEqual([])
+  const wide = hosted({ maxBufferedAmount: 10, highWaterMark: 10 })
+  await wide.ws.sendStream(parts('€€', 'é', '', 'é'))
+  await expect(wide.ws.sendStream(parts('€€', 'é', 'éé'))).rejects.toThrow('maxBufferedAmount (10 bytes)')
+  expect(wide.socket.sent).toEqual(['€€éé'])
+})
+
+test('S22 parts of text that wait for the last one count in bytes, wherever they are cut, and what waits behind them', async () => {
+  const pieces: [part: string, counted: number][] = [
+    ['plain', 5],
+    ['aé€', 5 + 6],
+    // The first half of a character waits for the second.
+    ['😀\ud83d', 5 + 6 + 4],
+    ['\ude00', 5 + 6 + 4 + 4],
+    ['\ude00\ud83d', 5 + 6 + 4 + 4 + 3],
+    ['!', 5 + 6 + 4 + 4 + 3 + 4],
+  ]
+  const { ws, socket } = hosted()
+  const seen: number[] = []
+  const sent = ws.sendStream(
+    (async function* () {
+      for (const [part] of pieces) {
+        yield part
+        seen.push(ws.bufferedAmount)
+      }
+      void ws.send('€€')
+      seen.push(ws.bufferedAmount)
+      yield '\ud83d'
+    })(),
+  )
+  expect(await sent).toBe(true)
+  expect(seen).toEqual([...pieces.map(([, counted]) => counted), 26 + 6])
+  await Bun.sleep(0)
+  expect(socket.sent).toEqual(['plainaé€😀😀\ufffd\ufffd!\ufffd', '€€'])
+  expect(ws.bufferedAmount).toBe(0)
 })
 
 test('S22 bufferedAmount is what the host has not taken, and what waits here for its turn', async () => {

@@ -20,7 +20,6 @@ const state = {
   base: 0,
   peak: 0,
   codes: [] as number[],
-  problems: [] as string[],
 }
 
 const app = new Hono()
@@ -87,7 +86,7 @@ sock.route('/readiness', async (ws) => {
 })
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error) => state.problems.push(`${event}: ${error}`))
+  process.on(event, (error) => console.error('UNHANDLED', error))
 }
 process.on('SIGTERM', () => process.exit(0))
 

@@ -22,7 +22,6 @@ interface State {
   readonly base: number
   readonly peak: number
   readonly codes: readonly number[]
-  readonly problems: readonly string[]
   readonly url: string
 }
 
@@ -35,9 +34,7 @@ describe.each(['node', 'bun', 'deno'] as const)('pressure on %s', (runtime) => {
     await flood('wait/awaited', true)
   })
   afterAll(async () => {
-    const { problems } = await state()
     await server.stop()
-    expect(problems).toEqual([])
   })
   beforeEach(async () => {
     await fetch(`${server.url}/reset`, { method: 'POST' })

@@ -10,13 +10,14 @@ import { cloudflareHost } from '../../src/runtime/cloudflare.ts'
 import { denoHost } from '../../src/runtime/deno.ts'
 import { ROOT } from '../subject/runtime.ts'
 import { RUNTIMES, type Runtime, startServer } from '../subject/start.ts'
+import { refuseStrays } from '../subject/strays.ts'
 
 /** A server that listens. */
 export interface Running {
   readonly url: string
   /** Everything written to stderr so far. */
   readonly stderr: string
-  /** Rejects when the process had ended before, or ends badly. */
+  /** Rejects when the process had ended before, ends badly, or has said what no process may. */
   stop(): Promise<void>
 }
 
@@ -217,6 +218,7 @@ const config :Workerd.Config = (
       await child.exited
       await errors
       await rm(folder, { recursive: true, force: true })
+      refuseStrays(`workerd, ${date}, ${file}`, running.stderr)
     },
   }
 }

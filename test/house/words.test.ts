@@ -28,6 +28,13 @@ describe('house: size', () => {
   })
 })
 
+describe('house: speed', () => {
+  test('no accessor of src is private', () => {
+    const accessors = sources.filter(({ text }) => /^\s*(static )?(get|set) #/m.test(text)).map(({ path }) => path)
+    expect(accessors).toEqual([])
+  })
+})
+
 describe('house: comments', () => {
   test('every exported name of src has a doc comment; the head of a file will do for what the file is named after', () => {
     const all = sources.flatMap((source) => exportsOf(source))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command, type Runtime } from '../subject/runtime.ts'
 import { type Started, startServer } from '../subject/start.ts'
+import { refuseStrays } from '../subject/strays.ts'
 import { AUTHORITY } from './authority.ts'
 import { expected, type How, SIZES } from './suite.ts'
 
@@ -25,6 +26,8 @@ interface ServerOf {
   readonly deflate: boolean
   /** Whether it can send a message in fragments. */
   readonly parts: boolean
+  /** As in `StartOptions`. */
+  readonly mayStray?: string
 }
 
 const OUR_CLIENTS: readonly Client[] = (['node', 'bun', 'deno'] as const).map((runtime) => ({
@@ -46,10 +49,11 @@ const OUR_SERVERS: readonly ServerOf[] = (['node', 'bun', 'deno'] as const).map(
   deflate: true,
   parts: true,
 }))
+const NOT_OURS = 'what a server of another make says is for its makers to mend'
 const OTHER_SERVERS: readonly ServerOf[] = [
-  { name: 'ws', file: 'ws-server.ts', runtime: 'node', deflate: true, parts: true },
-  { name: 'Bun.serve', file: 'bun-server.ts', runtime: 'bun', deflate: true, parts: false },
-  { name: 'Deno.serve', file: 'deno-server.ts', runtime: 'deno', deflate: false, parts: false },
+  { name: 'ws', file: 'ws-server.ts', runtime: 'node', deflate: true, parts: true, mayStray: NOT_OURS },
+  { name: 'Bun.serve', file: 'bun-server.ts', runtime: 'bun', deflate: true, parts: false, mayStray: NOT_OURS },
+  { name: 'Deno.serve', file: 'deno-server.ts', runtime: 'deno', deflate: false, parts: false, mayStray: NOT_OURS },
 ]
 
 const ca = join(tmpdir(), `fetch-sock-ca-${process.pid}.pem`)
@@ -71,6 +75,7 @@ async function run({ name, runtime }: Client, url: string, how: How): Promise<st
   })
   const [output, errors] = await Promise.all([child.stdout, child.stderr].map((stream) => new Response(stream).text()))
   if ((await child.exited) !== 0) throw new Error(`${name} on ${runtime}: ${output}${errors}`)
+  if (name === 'ours') refuseStrays(`Our client on ${runtime}`, errors ?? '')
   return JSON.parse(output ?? '') as string[]
 }
 
@@ -81,9 +86,10 @@ function meets(server: ServerOf, clients: readonly Client[]): void {
 
     beforeAll(async () => {
       const file = join(import.meta.dir, server.file)
+      const { mayStray } = server
       ;[plain, secure] = await Promise.all([
-        startServer(server.runtime, file),
-        startServer(server.runtime, file, { args: ['tls'] }),
+        startServer(server.runtime, file, { mayStray }),
+        startServer(server.runtime, file, { mayStray, args: ['tls'] }),
       ])
     }, LIMIT)
     afterAll(async () => {

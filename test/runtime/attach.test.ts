@@ -24,9 +24,7 @@ for (const runtime of RUNTIMES) {
       twice = await startServer(runtime, APP, { args: ['twice'] })
     })
     afterAll(async () => {
-      await alone.stop()
-      await shared.stop()
-      await twice.stop()
+      await Promise.all([alone.stop(), shared.stop(), twice.stop()])
       expect(alone.stderr + shared.stderr + twice.stderr).toBe('')
     })
 

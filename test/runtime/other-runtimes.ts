@@ -1,7 +1,7 @@
 /** Runs a file of `node:test` tests in the runtimes that are not Bun, where the file runs by being imported. */
 import { describe, expect, test } from 'bun:test'
 import { command, executable, type Runtime } from '../subject/runtime.ts'
-import { STRAYS } from '../subject/strays.ts'
+import { refuseStrays } from '../subject/strays.ts'
 
 const LIMIT = 120_000
 
@@ -21,7 +21,7 @@ export function inOtherRuntimes(title: string, file: string, some: string): void
       const run1 = async (): Promise<void> => {
         const { exitCode, output } = await run(runtime, file)
         expect(exitCode, output.slice(-4000)).toBe(0)
-        expect(output).not.toMatch(STRAYS)
+        refuseStrays(`${file} on ${runtime}`, output)
         expect(output).toContain(some)
       }
       test(`${title} on ${runtime}`, run1, LIMIT)

@@ -200,7 +200,8 @@ const server = await serve(fetchOrThrow, {
   ...options,
   ...(tls === true ? { tls: { cert: CERTIFICATE, key: KEY } } : {}),
 })
-process.on('uncaughtException', (error) => state.errors.push(`uncaught ${error}`))
-process.on('unhandledRejection', (error) => state.errors.push(`unhandled ${error}`))
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error) => console.error('UNHANDLED', error))
+}
 if (options.drainOnSignals === undefined) process.on('SIGTERM', () => process.exit(0))
 console.log(`ready ${server.url}`)

@@ -26,10 +26,10 @@ beforeAll(async () => {
 }, 60_000)
 
 afterAll(async () => {
-  for (const server of servers.values()) {
-    const exit = await server.stop()
-    expect([server.runtime, exit, server.stderr]).toEqual([server.runtime, 0, ''])
-  }
+  const all = [...servers.values()]
+  const exits = await Promise.all(all.map((server) => server.stop()))
+  const found = all.map(({ runtime, stderr }, index) => [runtime, exits[index], stderr])
+  expect(found).toEqual(all.map(({ runtime }) => [runtime, 0, '']))
 }, 60_000)
 
 function serverOn(runtime: Runtime): Started {

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { command, ROOT, type Runtime } from './runtime.ts'
+import { refuseStrays } from './strays.ts'
 
 export { RUNTIMES, type Runtime } from './runtime.ts'
 
@@ -14,6 +15,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Arguments after the port. */
   readonly args?: readonly string[]
+  /** Why it may say what others may not (`strays.ts`): it is not ours. */
+  readonly mayStray?: string | undefined
 }
 
 /** A server that listens. */
@@ -34,7 +37,10 @@ export interface Started extends AsyncDisposable {
   readonly exited: Promise<number | string>
   /** Sends a signal to this process alone. */
   kill(signal: NodeJS.Signals): void
-  /** SIGTERM, then SIGKILL if it has not gone in 10 s. Idempotent. Resolves as `exited`. */
+  /**
+   * SIGTERM, then SIGKILL if it has not gone in 10 s. Idempotent. Resolves as `exited`; rejects when it has said what no
+   * process may, also when it had ended by itself.
+   */
   stop(): Promise<number | string>
 }
 
@@ -64,10 +70,14 @@ class ServerProcess implements Started {
   url = ''
   stdout = ''
   stderr = ''
+  readonly #name: string
+  readonly #mayStray: boolean
   #process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
 
   constructor(runtime: Runtime, argv: string[], options: StartOptions) {
     this.runtime = runtime
+    this.#name = argv.join(' ')
+    this.#mayStray = options.mayStray !== undefined
     this.#process = Bun.spawn(argv, {
       cwd: ROOT,
       env: { ...process.env, ...options.env },
@@ -104,6 +114,7 @@ class ServerProcess implements Started {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_LIMIT)
     const how = await this.exited
     clearTimeout(timer)
+    if (!this.#mayStray) refuseStrays(this.#name, this.stderr)
     return how
   }
 

@@ -1,10 +1,11 @@
 /** The subject itself, run as its users run it. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import process from 'node:process'
 import { WebSocket } from '../../node_modules/ws/wrapper.mjs'
 import { ROOT, RUNTIMES } from './runtime.ts'
-import { startServer, startSubject } from './start.ts'
+import { type Started, type StartOptions, startServer, startSubject } from './start.ts'
 
 setDefaultTimeout(30_000)
 
@@ -68,6 +69,37 @@ describe('startSubject', () => {
       /ended \(1\) before it was ready:\n.*EADDRINUSE/s,
     )
     await expect(startServer('deno', `${ROOT}/test/subject/no-such-file.ts`)).rejects.toThrow('before it was ready')
+  })
+})
+
+describe('what no process may say', () => {
+  const straying = (way: string, end: string, options?: StartOptions): Promise<Started> =>
+    startServer('node', join(import.meta.dir, 'straying.ts'), { ...options, args: [way, end] })
+
+  test.each([
+    ['warns', 'stays', /may not say:\n\(node:\d+\) MaxListenersExceededWarning: Eleven listeners\n/],
+    ['warns', 'ends', /may not say:\n\(node:\d+\) MaxListenersExceededWarning: Eleven listeners\n/],
+    ['tells', 'stays', /may not say:\nUNHANDLED Error: of nobody\n/],
+  ])('its stop rejects for one that %s and %s', async (way, end, error) => {
+    const server = await straying(way, end)
+    if (end === 'ends') await server.exited
+    while (server.stderr === '') await Bun.sleep(10)
+    await expect(server.stop()).rejects.toThrow(error)
+    await expect(server[Symbol.asyncDispose]()).rejects.toThrow(error)
+  })
+
+  test('its stop resolves for one that says nothing, and for one that may', async () => {
+    expect(await (await straying('nothing', 'stays')).stop()).toBe(0)
+    const foreign = await straying('tells', 'ends', { mayStray: 'to see that it may' })
+    expect(await foreign.exited).toBe(0)
+    expect(await foreign.stop()).toBe(0)
+    expect(foreign.stderr).toStartWith('UNHANDLED')
+  })
+
+  test.each(RUNTIMES)('an error that nobody handles is in the words of %s', async (runtime) => {
+    const server = await startServer(runtime, join(import.meta.dir, 'straying.ts'), { args: ['dies', 'stays'] })
+    expect(await server.exited).toBe(1)
+    await expect(server.stop()).rejects.toThrow('of nobody')
   })
 })
 
