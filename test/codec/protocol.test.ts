@@ -407,7 +407,7 @@ describe('limits', () => {
 })
 
 describe('frames for many connections', () => {
-  test.each([0, 5, 125, 126, LARGE_PAYLOAD - 4, LARGE_PAYLOAD, 65_536])(
+  test.each([0, 5, 125, 126, LARGE_PAYLOAD - 4, LARGE_PAYLOAD, 300_000])(
     'P18 a frame of %d bytes is written as it is',
     (size) => {
       const payload = new Uint8Array(size).fill(7)
@@ -600,6 +600,47 @@ describe('what is taken', () => {
     expect(hexOf(kept)).toBe(hexOf(bytesOf('81 05 "other"')))
     giveBack(Uint8Array.from(third))
     expect(take(a, 'x').byteOffset).toBe(third.byteOffset + third.length)
+  })
+
+  test('P18 memory that was given back is not written again while a frame behind it waits to be sent', () => {
+    const [a, b] = [new Protocol({ role: 'server' }), new Protocol({ role: 'server' })]
+    a.sendText('first')
+    const first = a.output.takeRange() as Uint8Array
+    b.sendText('other')
+    giveBack(first)
+    a.sendText('longer than the first')
+    expect(hexOf(b.output.takeRange() as Uint8Array)).toBe(hexOf(bytesOf('81 05 "other"')))
+  })
+
+  test('P18 frames around a large payload give their memory back as well', () => {
+    const protocol = new Protocol({ role: 'server' })
+    protocol.sendText('a')
+    protocol.sendBytes(new Uint8Array(LARGE_PAYLOAD))
+    protocol.sendText('c')
+    const pieces = protocol.output.take()
+    expect(pieces).toHaveLength(3)
+    for (const piece of pieces.toReversed()) giveBack(piece)
+    protocol.sendText('next')
+    expect(protocol.output.takeRange()?.byteOffset).toBe(pieces[0]?.byteOffset as number)
+  })
+
+  test('P18 a published frame gives back nothing, wherever it ends', () => {
+    const [a, b] = [new Protocol({ role: 'server' }), new Protocol({ role: 'server' })]
+    const written = (bytes: number): number => {
+      b.sendBytes(new Uint8Array(bytes))
+      const { byteOffset, length } = b.output.takeRange() as Uint8Array
+      return byteOffset + length
+    }
+    let published = encodeFrame(BINARY, new Uint8Array(50_000), 0)
+    while (published.start > 0) published = encodeFrame(BINARY, new Uint8Array(50_000), 0)
+    let end = written(20_000)
+    while (end < 60_000 || end > 100_000) end = written(20_000)
+    const frame = encodeFrame(BINARY, new Uint8Array(end - published.end - 4), 0)
+    expect(frame.end).toBe(end)
+    a.sendEncoded(frame)
+    giveBack(a.output.takeRange() as Uint8Array)
+    b.sendText('next')
+    expect(b.output.takeRange()?.byteOffset).toBe(end)
   })
 
   test('P18 frames that lie between those of others leave as one range, in order, unless they are much', () => {
